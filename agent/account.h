@@ -1,0 +1,109 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Accounting: every tick of a thread goes to exactly one cause.  A transition costs one clock
+ * reading and a few stores; the thread's CPU clock is read at a transition when 200 us have passed
+ * since its last reading, and settles what the wall clock cannot tell: which part of a wait was
+ * spent on the CPU, which part of computing was not.
+ */
+#ifndef GD_ACCOUNT_H
+#define GD_ACCOUNT_H
+
+#include "clock.h"
+#include "thread.h"
+
+#define GD_FLUSH_US 200
+#define GD_BRIEF_US 20
+
+#define GD_COMPILER_BARRIER() __asm__ volatile("" ::: "memory")
+
+/* Settles the span since the last reading of the CPU clock.  Context: the thread itself. */
+void gd_account_flush(struct gd_local *self, uint64_t now);
+
+/* What the thread computes as, when it does not wait. */
+static inline uint16_t gd_account_computing(const struct gd_local *self)
+{
+	return self->slot->gil ? GD_CAUSE_CPU_GIL : GD_CAUSE_CPU_FREE;
+}
+
+/*
+ * The thread does something else from now on.  Context: the thread itself; a signal handler's
+ * wrapped calls see is_busy and stay out.
+ */
+static inline void gd_account_enter(struct gd_local *self, uint16_t cause, uint64_t now)
+{
+	struct gd_thread *slot = self->slot;
+	uint16_t before = slot->cause;
+
+	self->is_busy = true;
+	GD_COMPILER_BARRIER();
+	slot->ticks[before] += now - slot->since;
+	self->touched |= 1u << before;
+	/* x86 keeps stores in order: the compiler alone must not mix them. */
+	slot->seq++;
+	GD_COMPILER_BARRIER();
+	slot->cause_prev = before;
+	slot->since_prev = slot->since;
+	slot->cause = cause;
+	slot->since = now;
+	GD_COMPILER_BARRIER();
+	slot->seq++;
+	if (now - self->flushed > GD_FLUSH_US * gd_clock_ticks_per_us)
+		gd_account_flush(self, now);
+	GD_COMPILER_BARRIER();
+	self->is_busy = false;
+}
+
+/*
+ * Begins a wait for object; false: do not book it (part of another wait, or a signal handler that
+ * hit our own code).  frame is an address in the caller's stack frame.
+ */
+static inline bool gd_account_begin(struct gd_local *self, uint16_t cause, uint64_t object,
+				    uint32_t outside, uintptr_t frame)
+{
+	struct gd_thread *slot = self->slot;
+
+	if (self->is_busy) {
+		gd_arena_lose(GD_LOST_NESTED);
+		return false;
+	}
+	/* Stacks grow down: an open wait below us was left by a longjmp. */
+	if (self->in_wait && frame <= self->wait_frame)
+		return false;
+	self->in_wait = true;
+	self->wait_frame = frame;
+	self->wait_began = gd_ticks();
+	slot->object = object;
+	slot->outside = outside;
+	slot->count[cause]++;
+	gd_account_enter(self, cause, self->wait_began);
+	return true;
+}
+
+/*
+ * Ends it; cause may differ from the one it began with, when its end showed what it was for.
+ * Returns its length in ticks.
+ */
+static inline uint64_t gd_account_end(struct gd_local *self, uint16_t cause)
+{
+	struct gd_thread *slot = self->slot;
+	uint64_t now = gd_ticks();
+	uint64_t waited = now - self->wait_began;
+
+	if (!self->in_wait)
+		return 0; /* a signal handler forked: this is the child, its books are new */
+	if (cause != slot->cause) {
+		slot->count[slot->cause]--;
+		slot->count[cause]++;
+		slot->cause = cause;
+	}
+	if (waited < GD_BRIEF_US * gd_clock_ticks_per_us)
+		self->brief[cause] += waited;
+	else if (slot->gil)
+		slot->holding_gil += waited;
+	gd_account_enter(self, gd_account_computing(self), now);
+	slot->object = 0;
+	self->in_wait = false;
+	return waited;
+}
+
+#endif

@@ -1,0 +1,104 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * All that the agent knows about the machine: its clock, its system calls, its vfork.  Another
+ * architecture is a second file of this shape.
+ */
+#ifndef GD_ARCH_H
+#define GD_ARCH_H
+
+#if !defined(__x86_64__) || defined(__ILP32__)
+#error "gildiag runs on x86-64 only; another machine needs its own arch_*.h"
+#endif
+
+#include <cpuid.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+static inline uint64_t gd_arch_tsc(void)
+{
+	return __builtin_ia32_rdtsc();
+}
+
+/* True where the TSC ticks at one rate whatever the CPU does (Intel SDM 17.17.1, AMD APM 15.34). */
+static inline bool gd_arch_tsc_is_invariant(void)
+{
+	unsigned int a, b, c, d;
+
+	return __get_cpuid(0x80000007, &a, &b, &c, &d) && (d & (1u << 8));
+}
+
+/*
+ * A system call that leaves errno alone and that no wrapper sees.  Returns the kernel's value,
+ * -errno on failure.  Context: anywhere, also in a vfork child and in a signal handler.
+ */
+static inline long gd_syscall6(long n, long a, long b, long c, long d, long e, long f)
+{
+	register long r10 __asm__("r10") = d;
+	register long r8 __asm__("r8") = e;
+	register long r9 __asm__("r9") = f;
+	long ret;
+
+	__asm__ volatile("syscall"
+			 : "=a"(ret)
+			 : "a"(n), "D"(a), "S"(b), "d"(c), "r"(r10), "r"(r8), "r"(r9)
+			 : "rcx", "r11", "memory");
+	return ret;
+}
+
+#define GD_SYSCALL_(n, a, b, c, d, e, f, ...)                                                      \
+	gd_syscall6((long)(n), (long)(a), (long)(b), (long)(c), (long)(d), (long)(e), (long)(f))
+#define gd_syscall(...) GD_SYSCALL_(__VA_ARGS__, 0, 0, 0, 0, 0, 0, 0)
+
+/*
+ * A child that shares our memory while we are stopped, on a stack of its own; fn(arg) must not
+ * return.  exit_signal 0 makes a child that wait() does not see.  Returns its PID or -errno.
+ */
+static inline long gd_arch_vfork_on(void *stack_top, int exit_signal, int (*fn)(void *), void *arg)
+{
+	register long r10 __asm__("r10") = 0;
+	register long r8 __asm__("r8") = 0;
+	register int (*f)(void *) __asm__("r12") = fn;
+	register void *a __asm__("r13") = arg;
+	long ret;
+
+	/* 56 is clone; 0x4100 is CLONE_VM | CLONE_VFORK. */
+	__asm__ volatile("syscall\n\t"
+			 "test %%rax, %%rax\n\t"
+			 "jnz 1f\n\t"
+			 "xor %%ebp, %%ebp\n\t"
+			 "mov %%r13, %%rdi\n\t"
+			 "call *%%r12\n\t"
+			 "hlt\n"
+			 "1:"
+			 : "=a"(ret)
+			 : "a"(56L), "D"(0x4100L | exit_signal), "S"(stack_top), "d"(0L), "r"(r10),
+			   "r"(r8), "r"(f), "r"(a)
+			 : "rcx", "r11", "memory", "cc");
+	return ret;
+}
+
+/*
+ * vfork returns twice, so nothing may wrap it in C: the child would return into a frame that the
+ * parent needs.  This one only notes, in the thread's own word, that a child may share our memory,
+ * and jumps on.
+ */
+#define GD_ARCH_VFORK(flag, real)                                                                  \
+	__asm__(".text\n"                                                                          \
+		".globl vfork\n"                                                                   \
+		".type vfork, @function\n"                                                         \
+		"vfork:\n"                                                                         \
+		"	endbr64\n"                                                                  \
+		"	movq " #flag "@gottpoff(%rip), %rax\n"                                      \
+		"	movl $1, %fs:(%rax)\n"                                                      \
+		"	movq " #real "(%rip), %rax\n"                                               \
+		"	testq %rax, %rax\n"                                                         \
+		"	jz 1f\n"                                                                    \
+		"	jmp *%rax\n"                                                                \
+		"1:	popq %rdi\n" /* before our constructor: the bare system call */               \
+		"	movl $58, %eax\n"                                                           \
+		"	syscall\n"                                                                  \
+		"	pushq %rdi\n"                                                               \
+		"	ret\n"                                                                      \
+		".size vfork, . - vfork\n")
+
+#endif

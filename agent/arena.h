@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The memory that the recording lives in: one sealed, sparse memfd, mapped once.  Its descriptor
+ * goes to the sampler and is closed, so the target never sees it.
+ */
+#ifndef GD_ARENA_H
+#define GD_ARENA_H
+
+#include <gildiag/image.h>
+#include <stdbool.h>
+
+extern struct gd_process *gd_process;  /* NULL: the agent is asleep */
+extern struct gd_thread *gd_threads;   /* GD_THREAD_CAPACITY slots */
+extern struct gd_section *gd_sections; /* by kind - 1 */
+
+/*
+ * A word that is not zero, but in a child that was forked without our fork handler (a bare clone):
+ * it runs on the parent's image and must not write there.
+ */
+extern const uint32_t *gd_arena_owner_word;
+
+/*
+ * Maps a fresh image, in a fork's child in place of the parent's, and fills the process section's first facts.  Returns the memfd, or -errno.
+ * Context: constructor, or a fork's child before any other thread of it exists.
+ */
+int gd_arena_open(void);
+
+/* Where the image begins; for image.h. */
+void *gd_arena_image(void);
+
+/* Counts something that did not fit.  Context: anywhere. */
+static inline void gd_arena_lose(unsigned int reason)
+{
+	if (gd_process)
+		__atomic_fetch_add(&gd_process->lost[reason], 1, __ATOMIC_RELAXED);
+}
+
+/*
+ * The next free entry of a table that only grows; NULL: full, counted in the section.
+ * Context: any thread, also in a signal handler.
+ */
+void *gd_arena_take(uint32_t kind, uint32_t *ret_index);
+
+#endif

@@ -1,0 +1,252 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Learning GILs and booking their holds and waits.  Sums of a GIL are plain stores: its own mutex
+ * makes their writers take turns.
+ */
+#include "gil.h"
+#include "account.h"
+#include <string.h>
+#include <sys/uio.h>
+
+#define NEGATIVES 4096 /* conditions known to be none, direct mapped */
+
+struct gd_gil_known gd_gils[GD_GIL_CAPACITY];
+uint32_t gd_gil_count;
+
+static uintptr_t negatives[NEGATIVES];
+
+/* What lies around a switch condition x, from x - 120 on. */
+struct surroundings {
+	uint64_t interval_us; /* x - 120 */
+	uint64_t last_holder;
+	int32_t locked; /* x - 104 */
+	int32_t padding;
+	uint64_t switch_number;
+	char cond[48];           /* x - 88 */
+	int32_t mutex[2];        /* x - 40: lock, count */
+	int32_t mutex_owner;     /* x - 32 */
+	char mutex_rest[28];     /* to x */
+	char switch_cond[48];    /* x */
+	int32_t switch_mutex[2]; /* x + 48 */
+	int32_t switch_mutex_owner;
+};
+_Static_assert(offsetof(struct surroundings, switch_cond) == 120, "x is 120 bytes in");
+_Static_assert(offsetof(struct surroundings, mutex_owner) == 120 - 32, "glibc's __owner is at +8");
+
+static uintptr_t *negative_of(uintptr_t cond)
+{
+	return &negatives[(cond >> 3) * 0x9e3779b97f4a7c15ull >> 52];
+}
+
+/*
+ * An unknown condition may lie anywhere, at the edge of a mapping too: what is not on its own page
+ * is read by the kernel, which returns an error where we would fault.
+ */
+static bool read_surroundings(uintptr_t cond, struct surroundings *ret)
+{
+	uintptr_t from = cond - offsetof(struct surroundings, switch_cond);
+	struct iovec local = { ret, sizeof(*ret) };
+	struct iovec remote = { (void *)from, sizeof(*ret) };
+
+	if (from / GD_PAGE_BYTES == (from + sizeof(*ret) - 1) / GD_PAGE_BYTES) {
+		memcpy(ret, (const void *)from, sizeof(*ret));
+		return true;
+	}
+	if (gd_process->flags & GD_FLAG_SECCOMP)
+		return false;
+	return gd_syscall(SYS_process_vm_readv, gd_process->pid, &local, 1, &remote, 1, 0) ==
+	       (long)sizeof(*ret);
+}
+
+static bool is_switch_cond(uintptr_t cond)
+{
+	struct surroundings s;
+
+	if (!read_surroundings(cond, &s))
+		return false;
+	/* The owners are compared with each other, not with gettid: right in PID namespaces too. */
+	return s.switch_mutex_owner != 0 && s.switch_mutex_owner == s.mutex_owner && s.locked == 1 &&
+	       s.interval_us >= 1 && s.interval_us <= 100000000;
+}
+
+/* Several threads may learn different GILs at once; one GIL is learnt by its holder only. */
+static struct gd_gil_known *learn(uintptr_t cond)
+{
+	struct gd_gil *row;
+	uint32_t index;
+
+	/* A subinterpreter that ended and one that was born at the same address share a row. */
+	for (uint32_t i = 0; i < gd_gil_count; i++)
+		if (!gd_gils[i].cond && gd_gils[i].row->cond == cond) {
+			gd_gils[i].row->alive = 1;
+			__atomic_store_n(&gd_gils[i].cond, cond, __ATOMIC_RELEASE);
+			return &gd_gils[i];
+		}
+	row = gd_arena_take(GD_SECTION_GILS, &index);
+	if (!row)
+		return NULL;
+	row->cond = cond;
+	row->alive = 1;
+	gd_gils[index].row = row;
+	__atomic_store_n(&gd_gils[index].cond, cond, __ATOMIC_RELEASE);
+	__atomic_thread_fence(__ATOMIC_SEQ_CST);
+	for (uint32_t seen = __atomic_load_n(&gd_gil_count, __ATOMIC_RELAXED); seen <= index;)
+		if (__atomic_compare_exchange_n(&gd_gil_count, &seen, index + 1, false,
+						__ATOMIC_ACQ_REL, __ATOMIC_RELAXED))
+			break;
+	return &gd_gils[index];
+}
+
+struct gd_gil_known *gd_gil_inspect(uintptr_t cond)
+{
+	uintptr_t *negative = negative_of(cond);
+
+	if (!gd_process || __atomic_load_n(negative, __ATOMIC_RELAXED) == cond)
+		return NULL;
+	if (!is_switch_cond(cond)) {
+		__atomic_store_n(negative, cond, __ATOMIC_RELAXED);
+		return NULL;
+	}
+	return learn(cond - GD_GIL_SWITCH_COND);
+}
+
+void gd_gil_forget(uintptr_t cond)
+{
+	struct gd_gil_known *gil = gd_gil_at(cond, 0);
+	uintptr_t *negative = negative_of(cond);
+
+	if (gil) {
+		gil->row->alive = 0;
+		gil->row->holder = 0;
+		__atomic_store_n(&gil->cond, 0, __ATOMIC_RELEASE);
+	}
+	if (__atomic_load_n(negative, __ATOMIC_RELAXED) == cond)
+		__atomic_store_n(negative, 0, __ATOMIC_RELAXED);
+}
+
+void gd_gil_reset(void)
+{
+	for (uint32_t i = 0; i < gd_gil_count; i++) {
+		uint32_t index;
+
+		gd_gils[i].row = gd_arena_take(GD_SECTION_GILS, &index);
+		gd_gils[i].row->cond = gd_gils[i].cond;
+		gd_gils[i].row->alive = gd_gils[i].cond != 0;
+	}
+}
+
+static void add_to_hist(uint32_t *hist, uint64_t ticks)
+{
+	unsigned int octave, step;
+
+	if (ticks < 8) {
+		hist[ticks]++;
+		return;
+	}
+	octave = 63u - (unsigned int)__builtin_clzll(ticks);
+	step = (octave - 2) * 8 + ((ticks >> (octave - 3)) & 7);
+	hist[step < GD_HIST_STEPS ? step : GD_HIST_STEPS - 1]++;
+}
+
+static void book_wait(struct gd_gil *row, uint64_t waited)
+{
+	row->waits++;
+	row->wait += waited;
+	if (waited > row->wait_max)
+		row->wait_max = waited;
+	add_to_hist(row->wait_hist, waited);
+}
+
+static void book_hold(struct gd_gil *row, uint64_t held)
+{
+	row->drops++;
+	row->hold += held;
+	if (held > row->hold_max)
+		row->hold_max = held;
+	if (held >= 100 * gd_clock_ticks_per_us)
+		row->hold_long += held;
+	add_to_hist(row->hold_hist, held);
+}
+
+void gd_gil_take(struct gd_gil_known *gil)
+{
+	struct gd_local *self = gd_thread_get();
+	struct gd_gil *row = gil->row;
+	uint64_t now;
+
+	if (!self || self->is_busy)
+		return;
+	now = gd_ticks();
+	row->takes++;
+	row->taken = now;
+	row->holder = self->index + 1;
+	if (self->is_waiting_gil) {
+		self->is_waiting_gil = false;
+		book_wait(row, now - self->gil_wait_began);
+	}
+	self->slot->gil = (uint32_t)(gil - gd_gils) + 1;
+	self->slot->gil_takes++;
+	self->in_wait = false;
+	gd_account_enter(self, GD_CAUSE_CPU_GIL, now);
+}
+
+void gd_gil_drop(struct gd_gil_known *gil)
+{
+	struct gd_local *self = gd_thread_get();
+	uint64_t now, held;
+
+	/* A free-threaded build that switches its GIL off signals without holding it. */
+	if (!self || self->is_busy || self->slot->gil != (uint32_t)(gil - gd_gils) + 1)
+		return;
+	now = gd_ticks();
+	held = now - gil->row->taken;
+	book_hold(gil->row, held);
+	gil->row->holder = 0;
+	self->slot->gil = 0;
+	self->slot->gil_drops++;
+	self->slot->gil_hold += held;
+	gd_account_enter(self, GD_CAUSE_CPU_FREE, now);
+}
+
+void gd_gil_wait(struct gd_gil_known *gil)
+{
+	struct gd_local *self = gd_thread_get();
+
+	if (!self || self->is_busy || self->is_waiting_gil)
+		return;
+	self->is_waiting_gil = true;
+	self->gil_wait_began = gd_ticks();
+	self->slot->object = gil->cond;
+	self->slot->count[GD_CAUSE_GIL]++;
+	gd_account_enter(self, GD_CAUSE_GIL, self->gil_wait_began);
+}
+
+/*
+ * FORCE_SWITCHING: a holder that was asked to drop waits until another thread has taken.  It wants
+ * to run and may not: that is a wait for the GIL.
+ */
+bool gd_gil_yield_begin(struct gd_gil_known *gil)
+{
+	struct gd_local *self = gd_thread_get();
+
+	if (!self || self->is_busy)
+		return false;
+	self->gil_wait_began = gd_ticks();
+	self->slot->object = gil->cond;
+	self->slot->gil_forced++;
+	__atomic_fetch_add(&gil->row->forced, 1, __ATOMIC_RELAXED);
+	gd_account_enter(self, GD_CAUSE_GIL, self->gil_wait_began);
+	return true;
+}
+
+void gd_gil_yield_end(struct gd_gil_known *gil, bool begun)
+{
+	struct gd_local *self = gd_self;
+	uint64_t now;
+
+	if (!begun || !self)
+		return;
+	now = gd_ticks();
+	__atomic_fetch_add(&gil->row->wait, now - self->gil_wait_began, __ATOMIC_RELAXED);
+	gd_account_enter(self, gd_account_computing(self), now);
+}

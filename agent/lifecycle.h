@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * When the agent wakes, and when the process ends, forks or becomes another.
+ */
+#ifndef GD_LIFECYCLE_H
+#define GD_LIFECYCLE_H
+
+#include <stdbool.h>
+
+/* The process is about to end with this code, or to exec.  Context: any thread, signal handlers. */
+void gd_lifecycle_exit(int code);
+void gd_lifecycle_exec(void);
+
+/* The exec failed: the process goes on. */
+void gd_lifecycle_exec_failed(void);
+
+#endif

@@ -1,0 +1,272 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Birth and end of threads.  A thread that pthread_create makes gets its slot from its creator and
+ * starts in our trampoline; any other registers at its first wrapped call.  Its end is told by the
+ * destructor of a thread-specific key, in the last round, so that the destructors of others are
+ * still watched.  Nothing is allocated: private state lies in a sparse array.
+ */
+#include "thread.h"
+#include "account.h"
+#include <fcntl.h>
+#include <limits.h>
+#include <sys/mman.h>
+
+#define KEEP_ENDED 64 /* so many slots are used before an ended one is used again */
+
+__thread struct gd_local *gd_self;
+__thread struct gd_thread *gd_self_slot;
+__thread int gd_vfork_open;
+
+static struct gd_local *locals; /* GD_THREAD_CAPACITY, private, sparse */
+static uint32_t ended_count;
+static uint32_t ended_cursor;
+static pthread_key_t key;
+static bool key_works;
+
+static bool map_locals(void)
+{
+	long map;
+
+	if (locals)
+		return true;
+	map = gd_syscall(SYS_mmap, 0, GD_THREAD_CAPACITY * sizeof(*locals), PROT_READ | PROT_WRITE,
+			 MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	if (map < 0 && map > -4096)
+		return false;
+	locals = (struct gd_local *)map;
+	return true;
+}
+
+/* The row of the ended threads that began at start, NULL when the table is full. */
+static struct gd_ended *find_ended_row(uint64_t start)
+{
+	struct gd_ended *rows = gd_image_entries(gd_arena_image(), GD_SECTION_ENDED);
+	uint32_t used = __atomic_load_n(&gd_sections[GD_SECTION_ENDED - 1].used, __ATOMIC_ACQUIRE);
+	struct gd_ended *row;
+	uint32_t index;
+
+	for (uint32_t i = 0; i < used; i++)
+		if (rows[i].start_function == start)
+			return &rows[i];
+	row = gd_arena_take(GD_SECTION_ENDED, &index);
+	if (row)
+		row->start_function = start; /* two rows after a race: the reader adds them up */
+	return row;
+}
+
+#define FOLD(field) __atomic_fetch_add(&row->field, slot->field, __ATOMIC_RELAXED)
+
+/* Keeps the sums of an ended thread before its slot is used again. */
+static void fold(const struct gd_thread *slot)
+{
+	struct gd_ended *row = find_ended_row(slot->start_function);
+
+	if (!row)
+		return; /* counted by the section */
+	for (unsigned int i = 0; i < GD_CAUSE_COUNT; i++) {
+		FOLD(ticks[i]);
+		FOLD(cpu_in[i]);
+		FOLD(count[i]);
+	}
+	FOLD(off_in[0]);
+	FOLD(off_in[1]);
+	FOLD(holding_gil);
+	FOLD(gil_takes);
+	FOLD(gil_drops);
+	FOLD(gil_forced);
+	FOLD(gil_hold);
+	FOLD(cpu_ns);
+	FOLD(run_delay_ns);
+	FOLD(yields);
+	__atomic_fetch_add(&row->life, slot->ended - slot->born, __ATOMIC_RELAXED);
+	__atomic_fetch_add(&row->threads, 1, __ATOMIC_RELAXED);
+}
+
+static bool claim_ended(uint32_t *ret_index)
+{
+	uint32_t used = __atomic_load_n(&gd_sections[GD_SECTION_THREADS - 1].used, __ATOMIC_ACQUIRE);
+	uint32_t from = __atomic_load_n(&ended_cursor, __ATOMIC_RELAXED);
+
+	for (uint32_t i = 0; i < used; i++) {
+		uint32_t index = (from + i) % used;
+		uint32_t expected = GD_THREAD_ENDED;
+
+		if (!__atomic_compare_exchange_n(&gd_threads[index].state, &expected,
+						 GD_THREAD_CLAIMED, false, __ATOMIC_ACQ_REL,
+						 __ATOMIC_RELAXED))
+			continue;
+		__atomic_fetch_sub(&ended_count, 1, __ATOMIC_RELAXED);
+		__atomic_store_n(&ended_cursor, index + 1, __ATOMIC_RELAXED);
+		fold(&gd_threads[index]);
+		__builtin_memset(&gd_threads[index], 0, sizeof(gd_threads[index]));
+		gd_threads[index].state = GD_THREAD_CLAIMED;
+		*ret_index = index;
+		return true;
+	}
+	return false;
+}
+
+/* A slot of the table, claimed and zeroed; NULL: full, counted. */
+static struct gd_local *claim(void)
+{
+	uint32_t used, index;
+
+	if (!gd_process || !locals)
+		return NULL;
+	used = __atomic_load_n(&gd_sections[GD_SECTION_THREADS - 1].used, __ATOMIC_RELAXED);
+	if ((used < KEEP_ENDED || !__atomic_load_n(&ended_count, __ATOMIC_RELAXED) ||
+	     !claim_ended(&index)) &&
+	    !gd_arena_take(GD_SECTION_THREADS, &index)) {
+		gd_arena_lose(GD_LOST_THREADS);
+		return NULL;
+	}
+	__builtin_memset(&locals[index], 0, sizeof(locals[index]));
+	locals[index].slot = &gd_threads[index];
+	locals[index].index = index;
+	gd_threads[index].state = GD_THREAD_CLAIMED;
+	return &locals[index];
+}
+
+/* Makes a claimed slot the calling thread's own. */
+static void adopt(struct gd_local *self, uint64_t now)
+{
+	struct gd_thread *slot = self->slot;
+
+	slot->tid = (int32_t)gd_syscall(SYS_gettid);
+	slot->cause = slot->cause_prev = GD_CAUSE_CPU_FREE;
+	slot->since = slot->since_prev = slot->born = now;
+	self->flushed = now;
+	self->flushed_ns = gd_clock_read_ns(CLOCK_MONOTONIC);
+	if (!(gd_process->flags & GD_FLAG_SECCOMP))
+		self->flushed_cpu = gd_clock_read_ns(CLOCK_THREAD_CPUTIME_ID);
+	__atomic_store_n(&slot->state, GD_THREAD_LIVE, __ATOMIC_RELEASE);
+	__atomic_fetch_add(&gd_process->threads_born, 1, __ATOMIC_RELAXED);
+	gd_self = self;
+	gd_self_slot = slot;
+	if (key_works)
+		gd_real.pthread_setspecific(key, self);
+}
+
+bool gd_thread_is_vfork_child(void)
+{
+	if (!gd_vfork_open || !gd_process)
+		return false;
+	if ((int32_t)gd_syscall(SYS_getpid) != gd_process->pid)
+		return true;
+	gd_vfork_open = 0; /* the parent is back: the child exec'd or ended */
+	return false;
+}
+
+struct gd_local *gd_thread_find(void)
+{
+	static __thread bool is_registering __attribute__((tls_model("initial-exec")));
+	struct gd_local *self = gd_self;
+
+	if (gd_thread_is_vfork_child())
+		return NULL;
+	if (self)
+		return self;
+	/* A thread that ended keeps no slot; nor does a signal handler that hits the lines below. */
+	if (!gd_process || is_registering)
+		return NULL;
+	is_registering = true;
+	self = claim();
+	if (self)
+		adopt(self, gd_ticks());
+	/* No slot: stay marked, so that a full table costs its search once per thread. */
+	is_registering = self == NULL;
+	return self;
+}
+
+void gd_thread_init_main(uint64_t now)
+{
+	struct gd_local *self = map_locals() ? claim() : NULL;
+
+	gd_self = NULL;
+	ended_count = 0;
+	if (self)
+		adopt(self, now);
+}
+
+/* The second number of schedstat. */
+void gd_thread_note_run_delay(struct gd_local *self)
+{
+	char text[64];
+	uint64_t value = 0;
+	long fd, n, i = 0;
+
+	if (gd_process->flags & GD_FLAG_SECCOMP)
+		return;
+	fd = gd_syscall(SYS_openat, AT_FDCWD, "/proc/thread-self/schedstat", O_RDONLY | O_CLOEXEC, 0);
+	if (fd < 0)
+		return;
+	n = gd_syscall(SYS_read, fd, text, sizeof(text));
+	gd_syscall(SYS_close, fd);
+	while (i < n && text[i] != ' ')
+		i++;
+	for (i++; i < n && text[i] >= '0' && text[i] <= '9'; i++)
+		value = value * 10 + (uint64_t)(text[i] - '0');
+	self->slot->run_delay_ns = value;
+}
+
+void gd_thread_end(struct gd_local *self, uint64_t now)
+{
+	struct gd_thread *slot = self->slot;
+
+	gd_account_enter(self, GD_CAUSE_CPU_FREE, now);
+	gd_account_flush(self, now);
+	gd_thread_note_run_delay(self);
+	slot->gil = 0;
+	slot->ended = now;
+	gd_self = NULL;
+	gd_self_slot = NULL;
+	__atomic_store_n(&slot->state, GD_THREAD_ENDED, __ATOMIC_RELEASE);
+	__atomic_fetch_add(&ended_count, 1, __ATOMIC_RELAXED);
+}
+
+static void on_thread_exit(void *value)
+{
+	struct gd_local *self = value;
+
+	if (self != gd_self)
+		return;
+	if (++self->key_rounds < PTHREAD_DESTRUCTOR_ITERATIONS) {
+		gd_real.pthread_setspecific(key, self);
+		return;
+	}
+	gd_thread_end(self, gd_ticks());
+}
+
+void gd_thread_init_key(void)
+{
+	key_works = gd_real.pthread_key_create && gd_real.pthread_setspecific &&
+		    gd_real.pthread_key_create(&key, on_thread_exit) == 0;
+}
+
+static void *trampoline(void *arg)
+{
+	struct gd_local *self = arg;
+
+	adopt(self, gd_ticks());
+	return self->start(self->start_arg);
+}
+
+GD_EXPORT int pthread_create(pthread_t *thread, const pthread_attr_t *attr, void *(*start)(void *),
+			     void *arg)
+{
+	struct gd_local *child = gd_thread_get() ? claim() : NULL;
+	int ret;
+
+	if (!child)
+		return GD_REAL(pthread_create)(thread, attr, start, arg);
+	child->start = start;
+	child->start_arg = arg;
+	child->slot->start_function = (uint64_t)(uintptr_t)start;
+	ret = GD_REAL(pthread_create)(thread, attr, trampoline, child);
+	if (ret) {
+		/* Never ran: the slot may be used again and folds into nothing but zeros. */
+		__atomic_store_n(&child->slot->state, GD_THREAD_ENDED, __ATOMIC_RELEASE);
+		__atomic_fetch_add(&ended_count, 1, __ATOMIC_RELAXED);
+	}
+	return ret;
+}

@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A thread as the agent knows it: the shared slot that others read, and beside it private state in
+ * a sparse private array, so that both outlive the thread's own TLS.
+ */
+#ifndef GD_THREAD_H
+#define GD_THREAD_H
+
+#include "arena.h"
+#include <stdbool.h>
+#include <stddef.h>
+
+#define GD_HELD_MAX 8
+
+struct gd_gil_known;
+
+/* Private to one thread, except start_*: written by its creator before it runs. */
+struct gd_local {
+	struct gd_thread *slot;
+	uint32_t index;      /* of the slot */
+	bool in_wait;        /* a wait is being booked: whatever is called inside is part of it */
+	bool poll_was_io;    /* how the last poll of a quiet client socket ended: the next guess */
+	bool is_busy;        /* inside our own bookkeeping: a signal handler must not enter */
+	bool is_detached;    /* ended: its last wrapped calls pass through */
+	bool is_waiting_gil; /* between the first timed wait for a GIL and the take */
+	uint8_t key_rounds;  /* of the thread-specific-data destructor */
+	uint32_t held_next;   /* where the next entry of held goes */
+	uintptr_t wait_frame; /* stack address of the open wait, to notice a longjmp out of it */
+	uint64_t wait_began; /* ticks */
+	/* Span since the CPU clock was last read. */
+	uint64_t flushed;      /* ticks */
+	uint64_t flushed_ns;   /* CLOCK_MONOTONIC */
+	uint64_t flushed_cpu;  /* CLOCK_THREAD_CPUTIME_ID */
+	uint32_t touched;      /* bit per cause with time since then */
+	uint64_t mark[GD_CAUSE_COUNT];  /* slot->ticks at the flush */
+	uint64_t brief[GD_CAUSE_COUNT]; /* of waits so short that they hardly left the CPU */
+	uintptr_t held[GD_HELD_MAX]; /* semaphores that it acquired last; 0: given back */
+	uint64_t gil_wait_began;        /* ticks */
+	void *(*start)(void *);
+	void *start_arg;
+};
+
+/* The calling thread; NULL before its first wrapped call, after its end, and before the agent woke. */
+extern __thread struct gd_local *gd_self __attribute__((tls_model("initial-exec")));
+
+/* Its slot, for the probes: they find it through gd_process.slot_tls_offset. */
+extern __thread struct gd_thread *gd_self_slot __attribute__((tls_model("initial-exec")));
+
+/* 1: a child made by vfork may be running on our memory (see GD_ARCH_VFORK). */
+extern __thread int gd_vfork_open __attribute__((tls_model("initial-exec")));
+
+/*
+ * The calling thread, registered if need be.  NULL: not watched (agent asleep, no slot left, thread
+ * ending, or a vfork child): pass through.  Context: any thread, also in a signal handler.
+ */
+struct gd_local *gd_thread_find(void);
+
+static inline struct gd_local *gd_thread_get(void)
+{
+	struct gd_local *self = gd_self;
+
+	if (__builtin_expect(self != NULL && !gd_vfork_open, 1))
+		return self;
+	return gd_thread_find();
+}
+
+/* Registers the calling thread as the process's first, from the constructor or a fork's child. */
+void gd_thread_init_main(uint64_t now);
+
+/* True in a child that vfork made and that has not exec'd yet; clears a stale mark otherwise. */
+bool gd_thread_is_vfork_child(void);
+
+/* Prepares the key whose destructor tells us of a thread's end.  Context: constructor. */
+void gd_thread_init_key(void);
+
+/* Asks the kernel how long the calling thread was kept waiting for a CPU so far. */
+void gd_thread_note_run_delay(struct gd_local *self);
+
+/* Books what is open and closes the calling thread's slot. */
+void gd_thread_end(struct gd_local *self, uint64_t now);
+
+#endif

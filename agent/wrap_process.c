@@ -1,0 +1,337 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Children, exec and the end.  A vfork child runs on its parent's memory: until its exec succeeds
+ * nothing of ours is written.  An exec hands the session on, also to a program whose caller built
+ * the environment itself.
+ */
+#include "lifecycle.h"
+#include "session.h"
+#include "span.h"
+#include "text.h"
+#include <errno.h>
+#include <stdarg.h>
+#include <string.h>
+#include <sys/resource.h>
+
+GD_ARCH_VFORK(gd_vfork_open, gd_real_vfork);
+
+/* ---- Waiting for children ------------------------------------------------------------------------ */
+
+static inline __attribute__((always_inline)) struct gd_span begin_child(int options)
+{
+	return options & WNOHANG ? gd_span_none() : gd_span_begin(GD_CAUSE_CHILD, 0, 0);
+}
+
+GD_EXPORT pid_t wait(int *status)
+{
+	struct gd_span span = begin_child(0);
+	pid_t ret = GD_REAL(wait)(status);
+
+	gd_span_end(&span);
+	return ret;
+}
+
+GD_EXPORT pid_t waitpid(pid_t pid, int *status, int options)
+{
+	struct gd_span span = begin_child(options);
+	pid_t ret = GD_REAL(waitpid)(pid, status, options);
+
+	gd_span_end(&span);
+	return ret;
+}
+
+GD_EXPORT int waitid(idtype_t type, id_t id, siginfo_t *info, int options)
+{
+	struct gd_span span = begin_child(options);
+	int ret = GD_REAL(waitid)(type, id, info, options);
+
+	gd_span_end(&span);
+	return ret;
+}
+
+GD_EXPORT pid_t wait3(int *status, int options, struct rusage *usage)
+{
+	struct gd_span span = begin_child(options);
+	pid_t ret = GD_REAL(wait3)(status, options, usage);
+
+	gd_span_end(&span);
+	return ret;
+}
+
+GD_EXPORT pid_t wait4(pid_t pid, int *status, int options, struct rusage *usage)
+{
+	struct gd_span span = begin_child(options);
+	pid_t ret = GD_REAL(wait4)(pid, status, options, usage);
+
+	gd_span_end(&span);
+	return ret;
+}
+
+/* ---- exec ------------------------------------------------------------------------------------------ */
+
+#define ENV_SESSION "GILDIAG_SESSION="
+#define ENV_MAX     65536 /* strings; a longer environment is passed on as it is */
+
+static bool begins_with(const char *text, const char *prefix)
+{
+	return strncmp(text, prefix, strlen(prefix)) == 0;
+}
+
+/*
+ * How many pointers a copy of envp that names the session too would have; 0: pass envp on as it is.
+ * Only where the agent itself is passed on: an environment without it was meant to be clean.
+ */
+static size_t count_with_session(char *const *envp)
+{
+	bool has_agent = false;
+	size_t n = 0;
+
+	if (!envp || !gd_process || !gd_session_variable[0])
+		return 0;
+	for (; envp[n]; n++) {
+		if (begins_with(envp[n], ENV_SESSION) || n == ENV_MAX)
+			return 0;
+		if (begins_with(envp[n], "LD_PRELOAD=") && strstr(envp[n], "libgildiag-agent"))
+			has_agent = true;
+	}
+	return has_agent ? n + 2 : 0;
+}
+
+static char *const *copy_with_session(char **room, size_t count, char *const *envp)
+{
+	memcpy(room, envp, (count - 2) * sizeof(*room));
+	room[count - 2] = gd_session_variable;
+	room[count - 1] = NULL;
+	return room;
+}
+
+/* On the caller's stack, as libc does it: a vfork child may not allocate. */
+#define WITH_SESSION(count, envp)                                                                  \
+	((count) ? copy_with_session(__builtin_alloca((count) * sizeof(char *)), count, envp) : (envp))
+
+GD_EXPORT int execve(const char *path, char *const argv[], char *const envp[])
+{
+	size_t count = count_with_session(envp);
+	int ret;
+
+	gd_lifecycle_exec();
+	ret = GD_REAL(execve)(path, argv, WITH_SESSION(count, envp));
+	gd_lifecycle_exec_failed();
+	return ret;
+}
+
+GD_EXPORT int execv(const char *path, char *const argv[])
+{
+	return execve(path, argv, environ);
+}
+
+GD_EXPORT int execvpe(const char *file, char *const argv[], char *const envp[])
+{
+	size_t count = count_with_session(envp);
+	int ret;
+
+	gd_lifecycle_exec();
+	ret = GD_REAL_OR_ENOSYS(execvpe, file, argv, WITH_SESSION(count, envp));
+	gd_lifecycle_exec_failed();
+	return ret;
+}
+
+GD_EXPORT int execvp(const char *file, char *const argv[])
+{
+	return execvpe(file, argv, environ);
+}
+
+GD_EXPORT int fexecve(int fd, char *const argv[], char *const envp[])
+{
+	size_t count = count_with_session(envp);
+	int ret;
+
+	gd_lifecycle_exec();
+	ret = GD_REAL(fexecve)(fd, argv, WITH_SESSION(count, envp));
+	gd_lifecycle_exec_failed();
+	return ret;
+}
+
+GD_EXPORT int execveat(int fd, const char *path, char *const argv[], char *const envp[], int flags)
+{
+	size_t count = count_with_session(envp);
+	int ret;
+
+	gd_lifecycle_exec();
+	ret = GD_REAL_OR_ENOSYS(execveat, fd, path, argv, WITH_SESSION(count, envp), flags);
+	gd_lifecycle_exec_failed();
+	return ret;
+}
+
+/* How many arguments follow in rest, the final NULL included; the first one may not be NULL. */
+static size_t count_args(va_list *rest)
+{
+	size_t n = 1;
+
+	while (va_arg(*rest, char *))
+		n++;
+	return n;
+}
+
+static char **collect(char **argv, const char *first, size_t count, va_list *rest)
+{
+	argv[0] = (char *)first;
+	for (size_t i = 1; i <= count; i++)
+		argv[i] = va_arg(*rest, char *);
+	return argv;
+}
+
+#define COLLECT(argv, first)                                                                       \
+	do {                                                                                       \
+		va_list rest_;                                                                     \
+		size_t count_;                                                                     \
+		va_start(rest_, first);                                                            \
+		count_ = count_args(&rest_);                                                       \
+		va_end(rest_);                                                                     \
+		va_start(rest_, first);                                                            \
+		(argv) = collect(__builtin_alloca((count_ + 1) * sizeof(char *)), first, count_,   \
+				 &rest_);                                                          \
+		va_end(rest_);                                                                     \
+	} while (0)
+
+GD_EXPORT int execl(const char *path, const char *arg, ...)
+{
+	char **argv;
+
+	COLLECT(argv, arg);
+	return execv(path, argv);
+}
+
+GD_EXPORT int execlp(const char *file, const char *arg, ...)
+{
+	char **argv;
+
+	COLLECT(argv, arg);
+	return execvp(file, argv);
+}
+
+GD_EXPORT int execle(const char *path, const char *arg, ...)
+{
+	char *const *envp;
+	char **argv;
+	va_list rest;
+
+	COLLECT(argv, arg);
+	va_start(rest, arg);
+	count_args(&rest);
+	envp = va_arg(rest, char *const *);
+	va_end(rest);
+	return execve(path, argv, envp);
+}
+
+/* ---- spawn ----------------------------------------------------------------------------------------- */
+
+GD_EXPORT int posix_spawn(pid_t *restrict pid, const char *restrict path,
+			  const posix_spawn_file_actions_t *restrict actions,
+			  const posix_spawnattr_t *restrict attr, char *const argv[restrict],
+			  char *const envp[restrict])
+{
+	size_t count = count_with_session(envp);
+
+	return GD_REAL(posix_spawn)(pid, path, actions, attr, argv,
+				    (char **)WITH_SESSION(count, envp));
+}
+
+GD_EXPORT int posix_spawnp(pid_t *restrict pid, const char *restrict file,
+			   const posix_spawn_file_actions_t *restrict actions,
+			   const posix_spawnattr_t *restrict attr, char *const argv[restrict],
+			   char *const envp[restrict])
+{
+	size_t count = count_with_session(envp);
+
+	return GD_REAL(posix_spawnp)(pid, file, actions, attr, argv,
+				     (char **)WITH_SESSION(count, envp));
+}
+
+/* ---- The end --------------------------------------------------------------------------------------- */
+
+GD_EXPORT void _exit(int status)
+{
+	gd_lifecycle_exit(status);
+	if (GD_REAL(_exit))
+		gd_real._exit(status);
+	for (;;)
+		gd_syscall(SYS_exit_group, status);
+}
+
+GD_EXPORT void _Exit(int status)
+{
+	_exit(status);
+}
+
+GD_EXPORT void quick_exit(int status)
+{
+	gd_lifecycle_exit(status);
+	if (GD_REAL(quick_exit))
+		gd_real.quick_exit(status);
+	for (;;)
+		gd_syscall(SYS_exit_group, status);
+}
+
+/* ---- Filters and bare system calls ------------------------------------------------------------------ */
+
+static void expect_filter(bool yes)
+{
+	if (!gd_process)
+		return;
+	if (yes)
+		__atomic_fetch_or(&gd_process->flags, GD_FLAG_SECCOMP, __ATOMIC_RELAXED);
+	else
+		__atomic_fetch_and(&gd_process->flags, ~GD_FLAG_SECCOMP, __ATOMIC_RELAXED);
+}
+
+GD_EXPORT int prctl(int option, ...)
+{
+	unsigned long arg[4];
+	bool is_filter = option == PR_SET_SECCOMP;
+	va_list rest;
+	int ret;
+
+	va_start(rest, option);
+	for (unsigned int i = 0; i < 4; i++)
+		arg[i] = va_arg(rest, unsigned long);
+	va_end(rest);
+	/* From before the call on: afterwards a system call of ours may kill the process. */
+	if (is_filter)
+		expect_filter(true);
+	ret = GD_REAL(prctl)(option, arg[0], arg[1], arg[2], arg[3]);
+	if (is_filter && ret != 0)
+		expect_filter(false);
+	return ret;
+}
+
+#define FUTEX_CMD_MASK    (~(128 | 256)) /* without PRIVATE and CLOCK_REALTIME */
+#define FUTEX_WAIT        0
+#define FUTEX_WAIT_BITSET 9
+
+GD_EXPORT long syscall(long number, ...)
+{
+	long arg[6];
+	struct gd_span span = gd_span_none();
+	bool is_filter;
+	va_list rest;
+	long ret;
+
+	va_start(rest, number);
+	for (unsigned int i = 0; i < 6; i++)
+		arg[i] = va_arg(rest, long);
+	va_end(rest);
+	is_filter = number == SYS_seccomp ||
+		    (number == SYS_prctl && arg[0] == PR_SET_SECCOMP);
+	if (is_filter)
+		expect_filter(true);
+	/* How Rust's and C++20's own locks wait. */
+	if (number == SYS_futex && ((arg[1] & FUTEX_CMD_MASK) == FUTEX_WAIT ||
+				    (arg[1] & FUTEX_CMD_MASK) == FUTEX_WAIT_BITSET))
+		span = gd_span_begin_lock(GD_CAUSE_FUTEX, (uintptr_t)arg[0]);
+	ret = GD_REAL(syscall)(number, arg[0], arg[1], arg[2], arg[3], arg[4], arg[5]);
+	gd_span_end_lock(&span, ret < 0 && errno == ETIMEDOUT);
+	if (is_filter && ret < 0)
+		expect_filter(false);
+	return ret;
+}

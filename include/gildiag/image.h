@@ -1,0 +1,119 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Copies a memfd image to a file: the header, the section table with packed offsets, and of each
+ * section the part in use.  Agent (exit path) and sampler share it; raw system calls come from the
+ * includer, so nothing here is traced and nothing touches errno.
+ */
+#ifndef GILDIAG_IMAGE_H
+#define GILDIAG_IMAGE_H
+
+#include "recording.h"
+#include <stddef.h>
+
+#define GD_IMAGE_BYTES    (64ull << 20)
+#define GD_IMAGE_SECTIONS 6
+#define GD_PAGE_BYTES     4096ull
+
+#define GD_JOINT_CAPACITY  1024
+#define GD_GIL_CAPACITY    16
+#define GD_THREAD_CAPACITY 16384
+#define GD_LOCK_CAPACITY   65536
+#define GD_ENDED_CAPACITY  1024
+
+/* Writes all of size bytes at offset; 0 or a negative errno.  Context: of the includer. */
+typedef int gd_image_write_fn(void *to, const void *from, size_t size_bytes, uint64_t offset);
+
+static inline uint64_t gd_image_align(uint64_t offset)
+{
+	return (offset + GD_PAGE_BYTES - 1) & ~(GD_PAGE_BYTES - 1);
+}
+
+/* The section table inside an image or a file. */
+static inline struct gd_section *gd_image_sections(void *image)
+{
+	return (struct gd_section *)((char *)image + sizeof(struct gd_file_header));
+}
+
+/* The entries of the section at index (0-based, kinds in order from 1) of a memfd image. */
+static inline void *gd_image_entries(void *image, uint32_t kind)
+{
+	return (char *)image + gd_image_sections(image)[kind - 1].offset;
+}
+
+/*
+ * Lays out an empty, zeroed image of GD_IMAGE_BYTES.  Touches only its first page.
+ * Context: constructor or a fork's child; one thread.
+ */
+static inline void gd_image_init(void *image)
+{
+	static const struct {
+		uint32_t entry_size;
+		uint32_t capacity;
+	} plan[GD_IMAGE_SECTIONS] = {
+		{ sizeof(struct gd_process), 1 },
+		{ sizeof(struct gd_joint), GD_JOINT_CAPACITY },
+		{ sizeof(struct gd_gil), GD_GIL_CAPACITY },
+		{ sizeof(struct gd_thread), GD_THREAD_CAPACITY },
+		{ sizeof(struct gd_lock), GD_LOCK_CAPACITY },
+		{ sizeof(struct gd_ended), GD_ENDED_CAPACITY },
+	};
+	struct gd_file_header *header = (struct gd_file_header *)image;
+	struct gd_section *sections = gd_image_sections(image);
+	uint64_t offset = sizeof(*header) + GD_IMAGE_SECTIONS * sizeof(*sections);
+
+	__builtin_memcpy(header->magic, GD_MAGIC, sizeof(GD_MAGIC));
+	header->abi_major = GD_ABI_MAJOR;
+	header->abi_minor = GD_ABI_MINOR;
+	header->header_size = sizeof(*header);
+	header->section_count = GD_IMAGE_SECTIONS;
+	header->arch = GD_ARCH_X86_64;
+	header->state = GD_STATE_OPEN;
+	for (uint32_t i = 0; i < GD_IMAGE_SECTIONS; i++) {
+		sections[i].kind = i + 1;
+		sections[i].entry_size = plan[i].entry_size;
+		sections[i].capacity = plan[i].capacity;
+		sections[i].offset = offset;
+		offset += (uint64_t)plan[i].entry_size * plan[i].capacity;
+		offset = i == 0 ? offset : gd_image_align(offset);
+	}
+	sections[GD_SECTION_PROCESS - 1].used = 1;
+}
+
+/*
+ * Writes image as a file.  state and copied_ns go into the copy's header, not into the image.
+ * Returns 0 or what write returned.
+ */
+static inline int gd_image_write(void *image, uint32_t state, uint64_t copied_ns,
+				 gd_image_write_fn *write, void *to)
+{
+	struct gd_file_header header = *(struct gd_file_header *)image;
+	struct gd_section packed[GD_IMAGE_SECTIONS];
+	const struct gd_section *sections = gd_image_sections(image);
+	uint64_t offset = sizeof(header) + sizeof(packed);
+	int err = 0;
+
+	header.state = state;
+	header.copied_ns = copied_ns;
+	for (uint32_t i = 0; i < GD_IMAGE_SECTIONS && !err; i++) {
+		uint64_t bytes;
+
+		packed[i] = sections[i];
+		/* The image is shared with a target that may be broken: read used once, bound it. */
+		packed[i].used = __atomic_load_n(&sections[i].used, __ATOMIC_ACQUIRE);
+		if (packed[i].used > packed[i].capacity)
+			packed[i].used = packed[i].capacity;
+		packed[i].offset = offset;
+		bytes = (uint64_t)packed[i].entry_size * packed[i].used;
+		if (sections[i].offset + bytes > GD_IMAGE_BYTES)
+			return -22; /* EINVAL: not an image of ours */
+		err = write(to, (char *)image + sections[i].offset, bytes, offset);
+		offset += bytes;
+	}
+	if (!err)
+		err = write(to, packed, sizeof(packed), sizeof(header));
+	if (!err)
+		err = write(to, &header, sizeof(header), 0); /* last: a torn file has no magic */
+	return err;
+}
+
+#endif

@@ -1,0 +1,233 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * From slots to one cell of the histogram.  Cells are few (tens, in practice): a linear search in
+ * order of first sight is faster than a hash.
+ */
+#include "joint.h"
+#include "clock.h"
+#include <string.h>
+
+/* Sums that the key caps. */
+struct picture {
+	struct gd_joint_key key;
+	uint32_t computing, starved, unseen, gil_wait, outside, sleeping, locked, gil_computing;
+	uint32_t parked; /* in a cause that is idle by itself */
+	bool all_files, all_looped;
+};
+
+static const uint8_t class_of[GD_CAUSE_MAX] = {
+#define CLASS(name, number, class, words) [number] = GD_CLASS_##class,
+	GD_CAUSES(CLASS)
+#undef CLASS
+};
+
+bool gd_joint_cause_at(const struct gd_thread *slot, uint64_t instant, uint16_t *ret_cause,
+		       bool *ret_missed)
+{
+	uint16_t cause = 0, cause_prev = 0;
+	uint64_t since = 0, since_prev = 0;
+	uint32_t before, after;
+	int tries = 0;
+
+	do {
+		before = __atomic_load_n(&slot->seq, __ATOMIC_ACQUIRE);
+		cause = slot->cause;
+		cause_prev = slot->cause_prev;
+		since = slot->since;
+		since_prev = slot->since_prev;
+		__atomic_thread_fence(__ATOMIC_ACQUIRE);
+		after = __atomic_load_n(&slot->seq, __ATOMIC_RELAXED);
+	} while ((before != after || (before & 1)) && ++tries < 100);
+	if (slot->born > instant)
+		return false;
+	*ret_missed = since > instant && since_prev > instant;
+	*ret_cause = since <= instant ? cause : cause_prev;
+	if (*ret_cause >= GD_CAUSE_MAX)
+		*ret_cause = GD_CAUSE_OTHER;
+	return true;
+}
+
+static void add_outside(struct picture *picture, uint32_t operations, bool is_file, bool is_looped)
+{
+	picture->outside += operations ? operations : 1;
+	picture->all_files = picture->all_files && is_file;
+	picture->all_looped = picture->all_looped && is_looped;
+}
+
+/* Threads that seem to compute, until the kernel was asked. */
+struct candidates {
+	uint32_t slots[GD_JOINT_ASKED_MAX];
+	bool holds_gil[GD_JOINT_ASKED_MAX];
+	size_t count;
+};
+
+static void add_computing(struct picture *picture, enum gd_on_cpu answer, bool holds_gil,
+			  bool is_first_gil)
+{
+	uint8_t holder = GD_HOLDER_WAITS;
+
+	switch (answer) {
+	case GD_ON_CPU:
+		picture->computing++;
+		picture->gil_computing += holds_gil;
+		holder = GD_HOLDER_RUNS;
+		break;
+	case GD_STARVED:
+		picture->starved++;
+		holder = GD_HOLDER_STARVES;
+		break;
+	case GD_BLOCKED_DISK:
+		add_outside(picture, 1, true, false); /* a page fault, most likely */
+		break;
+	case GD_BLOCKED:
+		picture->unseen++;
+		break;
+	case GD_STOPPED:
+		return; /* by a signal or a debugger: nothing that it did itself */
+	}
+	if (is_first_gil)
+		picture->key.holder = holder;
+}
+
+static void add_waiting(struct picture *picture, const struct gd_thread *slot, uint16_t cause)
+{
+	switch (class_of[cause]) {
+	case GD_CLASS_GIL_WAIT:
+		picture->gil_wait++;
+		return; /* and holds none, whatever its slot said a moment ago */
+	case GD_CLASS_LOCK_WAIT:
+		picture->locked++;
+		break;
+	case GD_CLASS_IO_WAIT:
+		add_outside(picture, slot->outside, cause == GD_CAUSE_FILE, cause == GD_CAUSE_POLL);
+		break;
+	case GD_CLASS_TIMER_WAIT:
+		picture->sleeping += cause == GD_CAUSE_SLEEP;
+		picture->key.loop_timer |= cause != GD_CAUSE_SLEEP;
+		break;
+	case GD_CLASS_CHILD_WAIT:
+		picture->key.child = 1;
+		break;
+	default:
+		picture->parked++;
+		break;
+	}
+	if (slot->gil == 1)
+		picture->key.holder = GD_HOLDER_WAITS;
+}
+
+static void add_thread(struct picture *picture, struct candidates *candidates,
+		       const struct gd_target *target, uint32_t index, uint16_t cause)
+{
+	const struct gd_thread *slot = &target->threads[index];
+	bool computes = cause == GD_CAUSE_CPU_GIL || cause == GD_CAUSE_CPU_FREE;
+
+	if (!computes) {
+		add_waiting(picture, slot, cause);
+		return;
+	}
+	if (candidates->count == GD_JOINT_ASKED_MAX) {
+		add_computing(picture, GD_ON_CPU, cause == GD_CAUSE_CPU_GIL, false);
+		return;
+	}
+	candidates->holds_gil[candidates->count] = cause == GD_CAUSE_CPU_GIL;
+	candidates->slots[candidates->count++] = index;
+}
+
+static void add_candidates(struct picture *picture, const struct candidates *candidates,
+			   struct gd_target *target, gd_joint_ask_fn *ask, void *arg)
+{
+	enum gd_on_cpu answers[GD_JOINT_ASKED_MAX];
+
+	ask(target, candidates->slots, candidates->count, answers, arg);
+	for (size_t i = 0; i < candidates->count; i++) {
+		bool holds_gil = candidates->holds_gil[i];
+
+		add_computing(picture, answers[i], holds_gil,
+			      holds_gil && target->threads[candidates->slots[i]].gil == 1);
+	}
+}
+
+/* The start ends where a thread first waits for something that is no file and no GIL. */
+static uint8_t phase_of(struct gd_process *process, const struct picture *picture, bool any_wait)
+{
+	if (!process->steady_ns &&
+	    (any_wait || (picture->outside && !picture->all_files) || picture->locked))
+		process->steady_ns = gd_clock_ns(CLOCK_MONOTONIC);
+	return process->steady_ns ? GD_PHASE_STEADY : GD_PHASE_START;
+}
+
+static uint8_t cap(uint32_t n, uint8_t limit)
+{
+	return n < limit ? (uint8_t)n : limit;
+}
+
+static void close_key(struct picture *picture)
+{
+	struct gd_joint_key *key = &picture->key;
+
+	key->computing = cap(picture->computing, 255);
+	key->starved = cap(picture->starved, 255);
+	key->unseen = cap(picture->unseen, 255);
+	key->gil_wait = cap(picture->gil_wait, 8);
+	key->outside = cap(picture->outside, 8);
+	key->sleeping = cap(picture->sleeping, 2);
+	key->locked = cap(picture->locked, 2);
+	key->gil_computing = cap(picture->gil_computing, 8);
+	key->file = picture->outside && picture->all_files;
+	key->looped = picture->outside && picture->all_looped;
+}
+
+static struct gd_joint *find_cell(struct gd_target *target, const struct gd_joint_key *key)
+{
+	struct gd_section *section = &target->sections[GD_SECTION_JOINT - 1];
+	struct gd_joint *cells = gd_image_entries(target->image, GD_SECTION_JOINT);
+	uint32_t used = section->used < GD_JOINT_CAPACITY ? section->used : GD_JOINT_CAPACITY;
+
+	for (uint32_t i = 0; i < used; i++)
+		if (memcmp(&cells[i].key, key, sizeof(*key)) == 0)
+			return &cells[i];
+	if (used == GD_JOINT_CAPACITY) {
+		section->lost++;
+		return NULL;
+	}
+	cells[used].key = *key;
+	__atomic_store_n(&section->used, used + 1, __ATOMIC_RELEASE);
+	return &cells[used];
+}
+
+void gd_joint_add(struct gd_target *target, uint64_t instant, uint64_t weight_ns,
+		  gd_joint_ask_fn *ask, void *arg)
+{
+	struct picture picture = { .all_files = true, .all_looped = true };
+	struct candidates candidates = { .count = 0 };
+	uint32_t used = gd_target_slots(target);
+	struct gd_joint *cell;
+
+	for (uint32_t i = 0; i < used; i++) {
+		const struct gd_thread *slot = &target->threads[i];
+		bool missed = false;
+		uint16_t cause;
+
+		if (__atomic_load_n(&slot->state, __ATOMIC_ACQUIRE) != GD_THREAD_LIVE ||
+		    !gd_joint_cause_at(slot, instant, &cause, &missed))
+			continue;
+		target->process->samples_missed += missed;
+		add_thread(&picture, &candidates, target, i, cause);
+	}
+	add_candidates(&picture, &candidates, target, ask, arg);
+	close_key(&picture);
+	picture.key.phase = phase_of(target->process, &picture,
+				     picture.parked || picture.sleeping || picture.key.loop_timer ||
+					     picture.key.child);
+	target->process->samples++;
+	cell = find_cell(target, &picture.key);
+	if (!cell)
+		return;
+	cell->instants++;
+	cell->weight_ns += weight_ns;
+	cell->outside_sum += picture.outside;
+	cell->locked_sum += picture.locked;
+	cell->gil_wait_sum += picture.gil_wait;
+	cell->computing_sum += picture.computing;
+}

@@ -1,0 +1,353 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * gildiag-sampler: holds the images of a session's processes, looks at them at jittered instants,
+ * reads the kernel's figures and writes the files.  One per session.
+ *
+ *   gildiag-sampler --first FOLDER   started by an agent: descriptor 0 is the first memfd; ends with
+ *                                    its last target
+ *   gildiag-sampler --child FOLDER   started by gildiag: descriptor 0 is a pipe; ends when that closes
+ *   gildiag-sampler --abi            prints the recording's version
+ *
+ * Descriptor 1 is the listening socket, 2 the session's marker, locked.  It prints nothing and its
+ * exit code tells nobody anything: what it could not do is in the recording.
+ */
+#include "clock.h"
+#include "kernel.h"
+#include "store.h"
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#define MS 1000000ull
+
+#define PERIOD_NS         (4 * MS)  /* between instants, on average */
+#define PERIOD_LATER_NS   (10 * MS) /* after LATER_NS there are thousands of them */
+#define LATER_NS          (30000 * MS)
+#define MANY_SLOTS        2000 /* beyond, a scan takes long enough to look less often */
+#define TOTALS_NS         (250 * MS)
+#define STORE_NS          (10000 * MS)
+#define LINGER_NS         (50 * MS) /* for children whose parent was the last target */
+
+struct sampler {
+	bool is_child;       /* of gildiag */
+	bool is_ending;
+	int folder;
+	struct gd_target *targets;
+	uint64_t started_ns, next_ns, totals_ns, store_ns, alone_ns;
+	uint64_t random;
+};
+
+static volatile sig_atomic_t was_told_to_end;
+
+static void on_signal(int signal)
+{
+	(void)signal;
+	was_told_to_end = 1;
+}
+
+/* ---- Targets come and go ----------------------------------------------------------------------------- */
+
+static void finish(struct sampler *sampler, struct gd_target **link, bool is_gone)
+{
+	struct gd_target *target = *link;
+
+	if (is_gone)
+		target->process->gone_ns = gd_clock_ns(CLOCK_MONOTONIC);
+	else /* it lives on without us and must write its own file */
+		__atomic_store_n(&target->process->collector, 0, __ATOMIC_RELEASE);
+	gd_store_write(sampler->folder, target, is_gone);
+	*link = target->next;
+	gd_target_free(target);
+}
+
+static void add_target(struct sampler *sampler, int memfd, int32_t pid)
+{
+	struct gd_target *target;
+
+	/* After an exec the same process comes again with another image. */
+	for (struct gd_target **link = &sampler->targets; *link;) {
+		if ((*link)->pid == pid)
+			finish(sampler, link, true);
+		else
+			link = &(*link)->next;
+	}
+	if (gd_target_new(memfd, pid, &target) != 0)
+		return;
+	gd_kernel_note_machine(target);
+	gd_kernel_note_totals(target);
+	target->next = sampler->targets;
+	sampler->targets = target;
+}
+
+static void reap_targets(struct sampler *sampler)
+{
+	for (struct gd_target **link = &sampler->targets; *link;) {
+		if (gd_target_is_gone(*link))
+			finish(sampler, link, true);
+		else
+			link = &(*link)->next;
+	}
+}
+
+static void store_all(struct sampler *sampler)
+{
+	for (struct gd_target *target = sampler->targets; target; target = target->next) {
+		gd_kernel_note_totals(target);
+		gd_store_write(sampler->folder, target, false);
+	}
+}
+
+/* ---- The socket -------------------------------------------------------------------------------------- */
+
+/* The descriptor beside a message; -1: none. */
+static int received_fd(struct msghdr *msg)
+{
+	struct cmsghdr *header = CMSG_FIRSTHDR(msg);
+	int fd = -1;
+
+	if (header && header->cmsg_level == SOL_SOCKET && header->cmsg_type == SCM_RIGHTS &&
+	    header->cmsg_len == CMSG_LEN(sizeof(int)))
+		memcpy(&fd, CMSG_DATA(header), sizeof(fd));
+	return fd;
+}
+
+static void serve(struct sampler *sampler, int connection)
+{
+	struct gd_hello hello;
+	union {
+		struct cmsghdr header;
+		char space[CMSG_SPACE(sizeof(int))];
+	} control;
+	struct iovec iov = { &hello, sizeof(hello) };
+	struct msghdr msg = { .msg_iov = &iov,
+			      .msg_iovlen = 1,
+			      .msg_control = &control,
+			      .msg_controllen = sizeof(control) };
+	struct ucred peer;
+	socklen_t peer_len = sizeof(peer);
+	ssize_t n = recvmsg(connection, &msg, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+	int fd = n < 0 ? -1 : received_fd(&msg);
+
+	/* Whose process it is, the kernel says; of another user we take nothing. */
+	if (n == (ssize_t)sizeof(hello) && hello.magic == GD_HELLO_MAGIC &&
+	    hello.abi_major == GD_ABI_MAJOR &&
+	    getsockopt(connection, SOL_SOCKET, SO_PEERCRED, &peer, &peer_len) == 0 &&
+	    (peer.uid == geteuid() || peer.uid == 0)) {
+		if (hello.what == GD_HELLO_WATCH && fd >= 0) {
+			add_target(sampler, fd, peer.pid);
+			return;
+		}
+		if (hello.what == GD_HELLO_FLUSH) {
+			reap_targets(sampler);
+			store_all(sampler);
+			send(connection, "", 1, MSG_NOSIGNAL | MSG_DONTWAIT);
+		}
+	}
+	if (fd >= 0)
+		close(fd);
+}
+
+static void accept_all(struct sampler *sampler)
+{
+	int connection;
+
+	while ((connection = accept4(1, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK)) >= 0) {
+		struct pollfd fd = { .fd = connection, .events = POLLIN };
+
+		/* Agents connect and send in one breath: a silent peer is none of them. */
+		if (poll(&fd, 1, 20) > 0)
+			serve(sampler, connection);
+		close(connection);
+	}
+}
+
+/* ---- Instants ---------------------------------------------------------------------------------------- */
+
+static uint64_t draw(struct sampler *sampler)
+{
+	sampler->random ^= sampler->random << 13;
+	sampler->random ^= sampler->random >> 7;
+	sampler->random ^= sampler->random << 17;
+	return sampler->random;
+}
+
+/* Jitter of half a period to either side: no rhythm of the target's can hide from it. */
+static void plan(struct sampler *sampler, uint64_t now_ns)
+{
+	uint64_t period = now_ns - sampler->started_ns > LATER_NS ? PERIOD_LATER_NS : PERIOD_NS;
+
+	for (const struct gd_target *target = sampler->targets; target; target = target->next)
+		if (gd_target_slots(target) > MANY_SLOTS)
+			period = 4 * PERIOD_LATER_NS;
+	sampler->next_ns += period / 2 + draw(sampler) % period;
+	if (sampler->next_ns < now_ns)
+		sampler->next_ns = now_ns + period / 2; /* we were kept off the CPU */
+}
+
+/* The instant is the planned one: when we got to run depends on what the target does. */
+static void look(struct sampler *sampler, uint64_t now_ns)
+{
+	for (struct gd_target *target = sampler->targets; target; target = target->next) {
+		struct gd_process *process = target->process;
+		uint64_t ticks = gd_target_ticks(target);
+		uint64_t late_ns = now_ns - sampler->next_ns;
+		struct gd_kernel_ask ask = { .now_ns = now_ns,
+					     .now_ticks = ticks,
+					     .random = draw(sampler) };
+		struct gd_clock_pair pair = { ticks, now_ns };
+		uint64_t since_first = pair.monotonic_ns - process->first.monotonic_ns;
+		double rate = since_first ? (double)(pair.ticks - process->first.ticks) /
+						    (double)since_first
+					  : 1;
+
+		process->heartbeat_ticks = ticks;
+		if (__atomic_load_n(&process->end, __ATOMIC_ACQUIRE) != GD_END_RUNNING ||
+		    sampler->next_ns <= target->planned_ns)
+			continue;
+		gd_joint_add(target, ticks - (uint64_t)((double)late_ns * rate),
+			     sampler->next_ns - target->planned_ns, gd_kernel_ask, &ask);
+		target->planned_ns = sampler->next_ns;
+	}
+}
+
+static void run_due(struct sampler *sampler)
+{
+	uint64_t now_ns = gd_clock_ns(CLOCK_MONOTONIC);
+
+	if (now_ns >= sampler->next_ns) {
+		look(sampler, now_ns);
+		plan(sampler, now_ns);
+	}
+	if (now_ns >= sampler->totals_ns) {
+		for (struct gd_target *target = sampler->targets; target; target = target->next)
+			gd_kernel_note_totals(target);
+		sampler->totals_ns = now_ns + TOTALS_NS;
+	}
+	if (now_ns >= sampler->store_ns) {
+		store_all(sampler);
+		sampler->store_ns = now_ns + STORE_NS;
+	}
+}
+
+/* ---- The loop ---------------------------------------------------------------------------------------- */
+
+#define POLL_TARGETS 64 /* watched for their end at once; of more, the end is seen at the next instant */
+
+/* Sleeps until the next instant or until something happens. */
+static void wait_for_news(struct sampler *sampler)
+{
+	struct pollfd fds[2 + POLL_TARGETS] = { { .fd = 1, .events = POLLIN },
+						{ .fd = sampler->is_child ? 0 : -1, .events = POLLIN } };
+	uint64_t now_ns = gd_clock_ns(CLOCK_MONOTONIC);
+	uint64_t left_ns = sampler->next_ns > now_ns ? sampler->next_ns - now_ns : 0;
+	struct timespec timeout;
+	nfds_t count = 2;
+
+	/* With nobody to look at, only the linger and the socket matter. */
+	if (!sampler->targets)
+		left_ns = LINGER_NS;
+	for (struct gd_target *target = sampler->targets; target && count < 2 + POLL_TARGETS;
+	     target = target->next)
+		if (target->pidfd >= 0)
+			fds[count++] = (struct pollfd){ .fd = target->pidfd, .events = POLLIN };
+	timeout = (struct timespec){ (time_t)(left_ns / 1000000000ull), (long)(left_ns % 1000000000ull) };
+	if (ppoll(fds, count, &timeout, NULL) <= 0)
+		return;
+	if (fds[0].revents)
+		accept_all(sampler);
+	if (fds[1].revents)
+		sampler->is_ending = true; /* gildiag is done, or gone */
+	reap_targets(sampler);
+}
+
+static bool is_over(struct sampler *sampler)
+{
+	uint64_t now_ns;
+
+	if (sampler->is_ending || was_told_to_end)
+		return true;
+	if (sampler->targets || sampler->is_child) {
+		sampler->alone_ns = 0;
+		return false;
+	}
+	now_ns = gd_clock_ns(CLOCK_MONOTONIC);
+	if (!sampler->alone_ns)
+		sampler->alone_ns = now_ns;
+	return now_ns - sampler->alone_ns >= LINGER_NS;
+}
+
+static void run(struct sampler *sampler)
+{
+	sampler->started_ns = gd_clock_ns(CLOCK_MONOTONIC);
+	sampler->random = sampler->started_ns ^ ((uint64_t)getpid() << 32) ^ 0x9e3779b97f4a7c15ull;
+	sampler->next_ns = sampler->started_ns + PERIOD_NS / 4;
+	sampler->totals_ns = sampler->started_ns + TOTALS_NS / 4;
+	sampler->store_ns = sampler->started_ns + STORE_NS;
+	while (!is_over(sampler)) {
+		wait_for_news(sampler);
+		run_due(sampler);
+	}
+	accept_all(sampler);
+	reap_targets(sampler);
+	while (sampler->targets) {
+		gd_kernel_note_totals(sampler->targets);
+		finish(sampler, &sampler->targets, false);
+	}
+}
+
+/*
+ * The agent that started us is no ancestor any more: its image says which process it is.  It gave us
+ * its PID as it sees itself; in a PID namespace of its own it made us inside.
+ */
+static void add_first(struct sampler *sampler)
+{
+	struct gd_file_header header;
+
+	if (pread(0, &header, sizeof(header), 0) == (ssize_t)sizeof(header))
+		add_target(sampler, dup(0), header.pid);
+}
+
+static void prepare_signals(void)
+{
+	struct sigaction action = { .sa_handler = on_signal };
+
+	sigaction(SIGTERM, &action, NULL);
+	signal(SIGINT, SIG_IGN);
+	signal(SIGHUP, SIG_IGN);
+	signal(SIGPIPE, SIG_IGN);
+}
+
+int main(int argc, char **argv)
+{
+	struct sampler sampler = { .folder = -1 };
+
+	if (argc == 2 && strcmp(argv[1], "--abi") == 0) {
+		printf("%d.%d\n", GD_ABI_MAJOR, GD_ABI_MINOR);
+		return 0;
+	}
+	if (argc != 3 || (strcmp(argv[1], "--first") != 0 && strcmp(argv[1], "--child") != 0)) {
+		fprintf(stderr, "gildiag-sampler is started by gildiag or by the agent\n");
+		return 2;
+	}
+	sampler.is_child = strcmp(argv[1], "--child") == 0;
+	sampler.folder = open(argv[2], O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (sampler.folder < 0 || fcntl(1, F_SETFL, O_NONBLOCK) != 0)
+		return 1;
+	setsid(); /* a Ctrl-C is meant for the target */
+	prepare_signals();
+	prctl(PR_SET_TIMERSLACK, 1000, 0, 0, 0);
+	if (chdir("/") != 0)
+		return 1; /* never keep a folder of the user's busy */
+	if (!sampler.is_child)
+		add_first(&sampler);
+	run(&sampler);
+	unlinkat(sampler.folder, GD_SESSION_SOCKET, 0);
+	return 0;
+}

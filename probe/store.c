@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A new file each time, renamed over the old one: a reader sees a whole recording, a full disk costs
+ * the newest copy only, and no link of somebody else's is followed.
+ */
+#include "store.h"
+#include "clock.h"
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <unistd.h>
+
+static int write_all(void *to, const void *from, size_t size_bytes, uint64_t offset)
+{
+	int fd = *(int *)to;
+
+	while (size_bytes) {
+		ssize_t n = pwrite(fd, from, size_bytes, (off_t)offset);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n <= 0)
+			return n ? -errno : -ENOSPC;
+		from = (const char *)from + n;
+		offset += (uint64_t)n;
+		size_bytes -= (size_t)n;
+	}
+	return 0;
+}
+
+int gd_store_write(int folder, struct gd_target *target, bool is_gone)
+{
+	const struct gd_file_header *header = target->image;
+	char name[64], temporary[80];
+	int fd, err;
+
+	snprintf(name, sizeof(name), "%d.%llu", header->pid, (unsigned long long)header->start_ns);
+	snprintf(temporary, sizeof(temporary), "%s.new", name);
+	unlinkat(folder, temporary, 0);
+	fd = openat(folder, temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
+	if (fd < 0)
+		return -errno;
+	err = gd_image_write(target->image, is_gone ? GD_STATE_CLOSED : GD_STATE_OPEN,
+			     gd_clock_ns(CLOCK_MONOTONIC), write_all, &fd);
+	if (close(fd) != 0 && !err)
+		err = -errno;
+	if (!err && renameat(folder, temporary, folder, name) != 0)
+		err = -errno;
+	if (err)
+		unlinkat(folder, temporary, 0);
+	return err;
+}

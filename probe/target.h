@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A process that the sampler watches: its image, mapped here too, and a handle on the process.
+ */
+#ifndef GD_TARGET_H
+#define GD_TARGET_H
+
+#include <gildiag/image.h>
+#include <stdbool.h>
+
+/* What the sampler remembers of one slot between two instants. */
+struct gd_slot_memory {
+	int32_t tid;         /* 0: nothing yet */
+	uint8_t names_read;  /* how often its name was read */
+};
+
+struct gd_target {
+	int32_t pid;   /* in our namespace */
+	int pidfd;     /* -1: before Linux 5.3 */
+	void *image;
+	struct gd_process *process;
+	struct gd_section *sections;
+	struct gd_thread *threads;
+	struct gd_slot_memory *memory; /* GD_THREAD_CAPACITY, sparse */
+	uint64_t planned_ns;           /* the last instant that was planned, CLOCK_MONOTONIC */
+	uint64_t asked_ns, asked_ticks, asked_cpu_ns; /* when its CPU clock was last read, and that */
+	uint32_t next_slot;            /* round robin of the slower readings */
+	uint64_t throttled_base_ns;    /* the quota's count when we came */
+	struct gd_target *next;
+};
+
+/*
+ * Maps memfd, checks that it is an image of ours and takes over its writing.  Closes memfd.
+ * Returns 0 and a target to be freed by gd_target_free(), or -errno.
+ */
+int gd_target_new(int memfd, int32_t pid, struct gd_target **ret_target);
+
+/* Unmaps and frees; accepts NULL. */
+void gd_target_free(struct gd_target *target);
+
+/* True when the process has ended, or has become another program that brought its own image. */
+bool gd_target_is_gone(const struct gd_target *target);
+
+/* The target's clock, read now. */
+uint64_t gd_target_ticks(const struct gd_target *target);
+
+/* Slots that were ever used; never more than there are. */
+uint32_t gd_target_slots(const struct gd_target *target);
+
+#endif

@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Which process speaks for the session: the one that did most, by the time that its threads computed
+ * or waited outside.  A launcher does neither.
+ */
+#include "analysis.h"
+#include <errno.h>
+#include <math.h>
+
+static double did_s(const struct gd_judged *judged)
+{
+	return gd_classes_cpu_s(&judged->classes) + judged->classes.s[GD_CLASS_IO_WAIT] +
+	       judged->classes.s[GD_CLASS_TIMER_WAIT] + judged->classes.s[GD_CLASS_NO_CPU];
+}
+
+int gd_analyse(const struct gd_session_model *session, struct gd_analysis *ret_analysis)
+{
+	struct gd_analysis analysis = { .session = session, .overhead = NAN };
+	double watched_s;
+
+	analysis.processes = gd_pool_alloc(session->pool, session->process_count,
+					   sizeof(*analysis.processes));
+	if (!analysis.processes)
+		return -ENOMEM;
+	for (size_t i = 0; i < session->process_count; i++) {
+		struct gd_judged *judged = &analysis.processes[i];
+
+		judged->process = &session->processes[i];
+		judged->classes = gd_classes_of_process(judged->process);
+		judged->facts = gd_facts_gather(judged->process);
+		judged->verdict = gd_verdict_judge(&judged->facts);
+		if (!analysis.main || did_s(judged) > did_s(analysis.main))
+			analysis.main = judged;
+	}
+	analysis.ceilings = gd_verdict_ceilings(&analysis.main->facts);
+	watched_s = analysis.main->process->end_s - analysis.main->process->start_s;
+	if (analysis.main->process->was_collected && watched_s > 0)
+		analysis.overhead = analysis.main->process->sampler_cpu_s / watched_s;
+	*ret_analysis = analysis;
+	return 0;
+}

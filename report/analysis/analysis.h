@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: MIT */
+/* One session, analysed: what the renderers turn into words. */
+#ifndef GD_ANALYSIS_H
+#define GD_ANALYSIS_H
+
+#include "verdict.h"
+
+/* What the analysis says of one process. */
+struct gd_judged {
+	const struct gd_process_model *process;
+	struct gd_classes classes;
+	struct gd_facts facts;
+	struct gd_verdict verdict;
+};
+
+struct gd_analysis {
+	const struct gd_session_model *session;
+	struct gd_judged *processes; /* as in the session */
+	const struct gd_judged *main; /* the one that the verdict speaks of */
+	struct gd_ceilings ceilings;
+	double overhead; /* CPU of the sampler per second watched; NAN: not known */
+};
+
+/* Analyses a session with at least one process.  0 or -ENOMEM; memory from the session's pool. */
+int gd_analyse(const struct gd_session_model *session, struct gd_analysis *ret_analysis);
+
+#endif

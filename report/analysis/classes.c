@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Two corrections stand between causes and classes.  A wait that was spent on the CPU was computing
+ * (a cached read).  Computing that was off the CPU was either queued for one, which the kernel's run
+ * delay covers, or blocked where no wrapper stands.
+ */
+#include "classes.h"
+#include <math.h>
+
+/* A thread that does almost nothing but wait for another to wake it is a parked worker. */
+#define PARKED_WAITS 0.90 /* of its life */
+#define PARKED_WORKS 0.05
+
+unsigned int gd_class_of(unsigned int cause)
+{
+	static const uint8_t classes[] = {
+#define CLASS(name, number, class, words) [number] = GD_CLASS_##class,
+		GD_CAUSES(CLASS)
+#undef CLASS
+	};
+
+	return cause < sizeof(classes) ? classes[cause] : GD_CLASS_IO_WAIT;
+}
+
+static void park(struct gd_classes *classes, double life_s)
+{
+	double works_s = classes->s[GD_CLASS_CPU_GIL] + classes->s[GD_CLASS_CPU_FREE] +
+			 classes->s[GD_CLASS_IO_WAIT] + classes->s[GD_CLASS_TIMER_WAIT] +
+			 classes->s[GD_CLASS_CHILD_WAIT] + classes->s[GD_CLASS_GIL_WAIT];
+
+	if (classes->s[GD_CLASS_LOCK_WAIT] < PARKED_WAITS * life_s ||
+	    works_s > PARKED_WORKS * life_s)
+		return;
+	classes->s[GD_CLASS_IDLE] += classes->s[GD_CLASS_LOCK_WAIT];
+	classes->s[GD_CLASS_LOCK_WAIT] = 0;
+}
+
+struct gd_classes gd_classes_of_thread(const struct gd_times *times, bool is_main)
+{
+	struct gd_classes classes = { .holding_gil_s = times->holding_gil_s };
+	double off_s = times->off_in_s[0] + times->off_in_s[1];
+	double no_cpu_s = fmin(off_s, times->run_delay_s);
+
+	for (unsigned int cause = 0; cause < GD_CAUSE_COUNT; cause++) {
+		unsigned int class = gd_class_of(cause);
+		double cpu_s = fmin(times->cpu_in_s[cause], times->cause_s[cause]);
+
+		classes.s[class] += times->cause_s[cause];
+		if (class != GD_CLASS_CPU_GIL && class != GD_CLASS_CPU_FREE) {
+			classes.s[class] -= cpu_s;
+			classes.s[GD_CLASS_CPU_FREE] += cpu_s;
+		}
+	}
+	classes.s[GD_CLASS_CPU_GIL] -= fmin(times->off_in_s[0], classes.s[GD_CLASS_CPU_GIL]);
+	classes.s[GD_CLASS_CPU_FREE] -= fmin(times->off_in_s[1], classes.s[GD_CLASS_CPU_FREE]);
+	classes.s[GD_CLASS_NO_CPU] = no_cpu_s;
+	classes.s[GD_CLASS_UNSEEN] = off_s - no_cpu_s;
+	if (!is_main)
+		park(&classes, gd_classes_total_s(&classes));
+	return classes;
+}
+
+struct gd_classes gd_classes_of_process(const struct gd_process_model *process)
+{
+	struct gd_classes sum = { 0 };
+
+	for (size_t i = 0; i < process->thread_count; i++) {
+		const struct gd_thread_model *thread = &process->threads[i];
+		struct gd_classes one = gd_classes_of_thread(&thread->times, thread->is_main);
+
+		for (unsigned int class = 0; class < GD_CLASS_COUNT; class++)
+			sum.s[class] += one.s[class];
+		sum.holding_gil_s += one.holding_gil_s;
+	}
+	return sum;
+}
+
+double gd_classes_cpu_s(const struct gd_classes *classes)
+{
+	return classes->s[GD_CLASS_CPU_GIL] + classes->s[GD_CLASS_CPU_FREE];
+}
+
+double gd_classes_total_s(const struct gd_classes *classes)
+{
+	double total = 0;
+
+	for (unsigned int class = 0; class < GD_CLASS_COUNT; class++)
+		total += classes->s[class];
+	return total;
+}

@@ -1,0 +1,294 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * From the joint picture where a sampler looked, else from the threads' sums.  The order in an
+ * instant matters: who computes decides, then who waits outside; a wait for another thread never
+ * votes, that instant belongs to what the others do.
+ */
+#include "facts.h"
+#include <math.h>
+
+#define START_MAX_S 0.5 /* longer than that, what comes before the first wait is work */
+
+enum instant { COMPUTING, OUTSIDE, CHILD, SLEEPING, LOOP_TIMER, UNKNOWN, IDLE, INSTANTS };
+
+static enum instant kind_of(const struct gd_joint_key *key)
+{
+	if (key->computing || key->starved)
+		return COMPUTING;
+	if (key->outside)
+		return OUTSIDE;
+	if (key->child)
+		return CHILD;
+	if (key->sleeping)
+		return SLEEPING;
+	if (key->loop_timer)
+		return LOOP_TIMER;
+	if (key->unseen)
+		return UNKNOWN;
+	return IDLE;
+}
+
+static double ratio(double part, double whole)
+{
+	return whole > 0 ? part / whole : 0;
+}
+
+/* ---- The picture --------------------------------------------------------------------------------- */
+
+struct sums {
+	double kind_s[INSTANTS];
+	double instants;
+	double running_s, wanting_s, gil_running_s;
+	double outside_ops_s, looped_s, files_s, sleepers_s;
+	double gil_held_s, gil_wanted_s, gil_waiters_s, holder_waits_s;
+};
+
+static void add_cell(struct sums *sums, const struct gd_joint_model *cell)
+{
+	const struct gd_joint_key *key = &cell->key;
+	enum instant kind = kind_of(key);
+	double s = cell->weight_s;
+
+	sums->kind_s[kind] += s;
+	if (kind != IDLE)
+		sums->instants += (double)cell->instants;
+	if (kind == COMPUTING) {
+		sums->running_s += s * key->computing;
+		sums->wanting_s += s * (key->computing + key->starved);
+		sums->gil_running_s += s * key->gil_computing;
+	} else if (kind == OUTSIDE) {
+		sums->outside_ops_s += s * cell->outside_mean;
+		sums->looped_s += key->looped ? s : 0;
+		sums->files_s += key->file ? s : 0;
+	} else if (kind == SLEEPING) {
+		sums->sleepers_s += s * key->sleeping;
+	}
+	if (kind == IDLE)
+		return;
+	sums->gil_held_s += key->holder != GD_HOLDER_NONE ? s : 0;
+	sums->gil_wanted_s += key->gil_wait ? s : 0;
+	sums->gil_waiters_s += s * cell->gil_wait_mean;
+	sums->holder_waits_s += key->holder == GD_HOLDER_WAITS && key->gil_wait ? s : 0;
+}
+
+/* The start counts only where it is all there is, or too long to be a start. */
+static bool is_start_left_out(const struct gd_process_model *process)
+{
+	double start_s = process->steady_s - process->start_s;
+
+	return start_s <= START_MAX_S && process->end_s - process->steady_s >= start_s;
+}
+
+static struct sums sum_picture(const struct gd_process_model *process)
+{
+	bool skip_start = is_start_left_out(process);
+	struct sums sums = { 0 };
+
+	for (size_t i = 0; i < process->joint_count; i++)
+		if (!skip_start || process->joints[i].key.phase != GD_PHASE_START)
+			add_cell(&sums, &process->joints[i]);
+	return sums;
+}
+
+/* ---- Without a picture --------------------------------------------------------------------------- */
+
+static double outside_s(const struct gd_classes *classes)
+{
+	return classes->s[GD_CLASS_IO_WAIT];
+}
+
+/*
+ * Sums cannot tell what happened at once.  Computing is taken to be one after another as far as the
+ * run is long enough, waits to fill what is left.
+ */
+static struct sums sum_threads(const struct gd_process_model *process)
+{
+	struct gd_classes classes = gd_classes_of_process(process);
+	double wall_s = process->end_s - process->start_s;
+	double cpu_s = gd_classes_cpu_s(&classes) + classes.s[GD_CLASS_NO_CPU];
+	double loop_s = 0, files_s = 0;
+	struct sums sums = { 0 };
+	double left_s;
+
+	for (size_t i = 0; i < process->thread_count; i++) {
+		loop_s += process->threads[i].times.cause_s[GD_CAUSE_LOOP_TIMER];
+		files_s += process->threads[i].times.cause_s[GD_CAUSE_FILE];
+	}
+	sums.kind_s[COMPUTING] = fmin(cpu_s, wall_s);
+	left_s = wall_s - sums.kind_s[COMPUTING];
+	sums.kind_s[OUTSIDE] = fmin(outside_s(&classes), left_s);
+	left_s -= sums.kind_s[OUTSIDE];
+	sums.kind_s[CHILD] = fmin(classes.s[GD_CLASS_CHILD_WAIT], left_s);
+	left_s -= sums.kind_s[CHILD];
+	sums.kind_s[SLEEPING] = fmin(classes.s[GD_CLASS_TIMER_WAIT] - loop_s, left_s);
+	left_s -= sums.kind_s[SLEEPING];
+	sums.kind_s[LOOP_TIMER] = fmin(loop_s, left_s);
+	left_s -= sums.kind_s[LOOP_TIMER];
+	sums.kind_s[UNKNOWN] = fmin(classes.s[GD_CLASS_UNSEEN], left_s);
+	sums.kind_s[IDLE] = left_s - sums.kind_s[UNKNOWN];
+	sums.running_s = gd_classes_cpu_s(&classes);
+	sums.wanting_s = cpu_s;
+	sums.gil_running_s = classes.s[GD_CLASS_CPU_GIL];
+	sums.outside_ops_s = outside_s(&classes);
+	sums.files_s = fmin(files_s, sums.kind_s[OUTSIDE]);
+	sums.sleepers_s = classes.s[GD_CLASS_TIMER_WAIT] - loop_s;
+	sums.gil_held_s = fmin(process->gil_count ? process->gils[0].hold_s : 0, wall_s);
+	return sums;
+}
+
+/* ---- Threads and locks ---------------------------------------------------------------------------- */
+
+static double lock_wait_s(const struct gd_times *times)
+{
+	return times->cause_s[GD_CAUSE_MUTEX] + times->cause_s[GD_CAUSE_RWLOCK] +
+	       times->cause_s[GD_CAUSE_SEM] + times->cause_s[GD_CAUSE_COND] +
+	       times->cause_s[GD_CAUSE_FUTEX];
+}
+
+static double lock_waits(const struct gd_times *times)
+{
+	return (double)(times->count[GD_CAUSE_MUTEX] + times->count[GD_CAUSE_RWLOCK] +
+			times->count[GD_CAUSE_SEM] + times->count[GD_CAUSE_COND] +
+			times->count[GD_CAUSE_FUTEX]);
+}
+
+static double work_s(const struct gd_thread_model *thread)
+{
+	struct gd_classes classes = gd_classes_of_thread(&thread->times, thread->is_main);
+
+	return gd_classes_cpu_s(&classes) + outside_s(&classes) + classes.s[GD_CLASS_TIMER_WAIT];
+}
+
+/* Threads that work as much as any other and are often kept from it by a lock. */
+static void count_contenders(const struct gd_process_model *process, struct gd_facts *facts)
+{
+	double most_s = 0, waits = 0;
+
+	for (size_t i = 0; i < process->thread_count; i++) {
+		const struct gd_thread_model *thread = &process->threads[i];
+
+		most_s = fmax(most_s, work_s(thread) / (double)thread->threads);
+	}
+	for (size_t i = 0; i < process->thread_count; i++) {
+		const struct gd_thread_model *thread = &process->threads[i];
+		double per_thread_s = work_s(thread) / (double)thread->threads;
+
+		if (per_thread_s < 0.2 * most_s ||
+		    lock_wait_s(&thread->times) < 0.25 * thread->times.life_s)
+			continue;
+		facts->contenders += (unsigned int)thread->threads;
+		waits = fmax(waits, lock_waits(&thread->times) / (double)thread->threads);
+	}
+	for (size_t i = 0; i < process->thread_count; i++) {
+		const struct gd_thread_model *thread = &process->threads[i];
+
+		if (work_s(thread) < 0.2 * most_s && lock_waits(&thread->times) >= 0.5 * waits)
+			facts->has_coordinator = true;
+	}
+}
+
+/*
+ * A mutex is a lock.  A semaphore is one if who acquired it gave it back, a signal otherwise.  A
+ * condition is a hand-over: among threads that all work it makes them take turns.
+ */
+static bool is_lock(const struct gd_lock_model *lock, bool has_coordinator)
+{
+	switch (lock->cause) {
+	case GD_CAUSE_MUTEX:
+	case GD_CAUSE_RWLOCK:
+	case GD_CAUSE_FUTEX:
+		return true;
+	case GD_CAUSE_SEM:
+		return lock->released > lock->posted;
+	case GD_CAUSE_COND:
+		return !has_coordinator;
+	default:
+		return false;
+	}
+}
+
+static void find_lock(const struct gd_process_model *process, struct gd_facts *facts)
+{
+	for (size_t i = 0; i < process->lock_count; i++) {
+		const struct gd_lock_model *lock = &process->locks[i];
+
+		if (is_lock(lock, facts->has_coordinator) &&
+		    (!facts->lock || lock->wait_s > facts->lock->wait_s))
+			facts->lock = lock;
+	}
+	if (facts->lock)
+		facts->lock_waiters = ratio(facts->lock->wait_s, facts->active_s);
+}
+
+static void gather_threads(const struct gd_process_model *process, struct gd_facts *facts)
+{
+	struct gd_classes classes = gd_classes_of_process(process);
+	double waited_s = outside_s(&classes) + classes.s[GD_CLASS_TIMER_WAIT];
+	double cpu_s = gd_classes_cpu_s(&classes);
+	double yields = 0;
+
+	for (size_t i = 0; i < process->thread_count; i++) {
+		const struct gd_times *times = &process->threads[i].times;
+
+		yields += (double)times->yields;
+		for (unsigned int cause = 0; cause < GD_CAUSE_COUNT; cause++)
+			if (gd_class_of(cause) == GD_CLASS_IO_WAIT ||
+			    gd_class_of(cause) == GD_CLASS_TIMER_WAIT)
+				facts->operations += fmin((double)times->count[cause],
+							  times->cause_s[cause] / 0.001);
+	}
+	facts->held_waits = ratio(classes.holding_gil_s, waited_s);
+	facts->wait_per_cpu = cpu_s > 0 ? waited_s / cpu_s : INFINITY;
+	facts->yields_per_s = ratio(yields, facts->wall_s);
+	count_contenders(process, facts);
+	find_lock(process, facts);
+}
+
+/* ---- Together --------------------------------------------------------------------------------------- */
+
+static double effective_cpus(const struct gd_process_model *process)
+{
+	double cpus = process->cpus ? process->cpus : process->cpus_online ? process->cpus_online : 1;
+
+	return process->cpu_quota > 0 ? fmin(cpus, process->cpu_quota) : cpus;
+}
+
+struct gd_facts gd_facts_gather(const struct gd_process_model *process)
+{
+	struct gd_facts facts = {
+		.has_picture = process->joint_count > 0,
+		.is_python = process->runtime[0] != 0 || process->gil_count > 0,
+		.is_free_threaded = process->gil_state == GD_GIL_OFF,
+		.is_gil_known = process->gil_state != GD_GIL_UNKNOWN,
+		.cpus = effective_cpus(process),
+	};
+	struct sums sums = facts.has_picture ? sum_picture(process) : sum_threads(process);
+	double active_s = 0;
+
+	for (unsigned int kind = 0; kind < IDLE; kind++)
+		active_s += sums.kind_s[kind];
+	facts.active_s = active_s;
+	facts.wall_s = active_s + sums.kind_s[IDLE];
+	facts.instants = sums.instants;
+	facts.idle = ratio(sums.kind_s[IDLE], facts.wall_s);
+	facts.computing = ratio(sums.kind_s[COMPUTING], active_s);
+	facts.outside = ratio(sums.kind_s[OUTSIDE], active_s);
+	facts.child = ratio(sums.kind_s[CHILD], active_s);
+	facts.sleeping = ratio(sums.kind_s[SLEEPING], active_s);
+	facts.loop_timer = ratio(sums.kind_s[LOOP_TIMER], active_s);
+	facts.unknown = ratio(sums.kind_s[UNKNOWN], active_s);
+	facts.gil_share = ratio(sums.gil_running_s, sums.running_s);
+	facts.running = ratio(sums.running_s, sums.kind_s[COMPUTING]);
+	facts.wanting = ratio(sums.wanting_s, sums.kind_s[COMPUTING]);
+	facts.starved = ratio(sums.wanting_s - sums.running_s, sums.wanting_s);
+	facts.gil_held = ratio(sums.gil_held_s, active_s);
+	facts.gil_wanted = ratio(sums.gil_wanted_s, active_s);
+	facts.gil_waiters = ratio(sums.gil_waiters_s, active_s);
+	facts.overlap = ratio(sums.outside_ops_s, sums.kind_s[OUTSIDE]);
+	facts.sleepers = ratio(sums.sleepers_s, sums.kind_s[SLEEPING]);
+	facts.looped = ratio(sums.looped_s, sums.kind_s[OUTSIDE]);
+	facts.files = ratio(sums.files_s, sums.kind_s[OUTSIDE]);
+	facts.holder_waits = ratio(sums.holder_waits_s, active_s);
+	gather_threads(process, &facts);
+	return facts;
+}

@@ -1,0 +1,454 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The table of rules, most specific first; the first that holds speaks.  Each row names the program
+ * in tests/workloads that proves it and the one that differs in one quantity and flips it.
+ *
+ * Thresholds: 0.8 of the judged time makes a class pure (the other has less than 0.2), 1.5
+ * operations outstanding on average are overlap (one after another gives 1), 0.8 of the CPUs busy is
+ * parallel.
+ */
+#include "verdict.h"
+#include <math.h>
+
+#define PURE       0.8
+#define OVERLAPPED 1.5
+#define PARALLEL   0.8  /* of the CPUs */
+#define SERIAL     1.3  /* threads at work at once, at most */
+#define MANY_OPS   150.0 /* useful concurrency from which threads are a burden */
+
+#define THIN_S        0.03
+#define THIN_INSTANTS 8
+
+static double waiting(const struct gd_facts *f)
+{
+	return f->outside + f->child + f->sleeping + f->loop_timer;
+}
+
+static enum gd_verdict_class class_of(const struct gd_facts *f)
+{
+	double known = f->computing + waiting(f);
+
+	if (f->idle >= 0.9)
+		return GD_VERDICT_IDLE;
+	if (known <= 0.5)
+		return GD_VERDICT_UNKNOWN;
+	if (f->computing >= PURE * known)
+		return GD_VERDICT_COMPUTING;
+	return f->computing <= (1 - PURE) * known ? GD_VERDICT_WAITING : GD_VERDICT_MIXED;
+}
+
+/* ---- Conditions ------------------------------------------------------------------------------------ */
+
+static bool is_thin(const struct gd_facts *f)
+{
+	if (f->idle >= 0.9 && f->wall_s > 10 * THIN_S)
+		return false; /* nothing happened, for long enough to say so */
+	return f->active_s < THIN_S || (f->has_picture && f->instants < THIN_INSTANTS);
+}
+
+static bool is_unknown(const struct gd_facts *f)
+{
+	return class_of(f) == GD_VERDICT_UNKNOWN;
+}
+
+static bool is_idle(const struct gd_facts *f)
+{
+	return class_of(f) == GD_VERDICT_IDLE;
+}
+
+static bool holds_gil_waiting(const struct gd_facts *f)
+{
+	return f->holder_waits >= 0.2 || (class_of(f) != GD_VERDICT_COMPUTING &&
+					  f->held_waits >= 0.5 && f->outside + f->sleeping >= 0.2);
+}
+
+/* Work goes on in one thread at a time although several have some, and a lock keeps them apart. */
+static bool is_one_lock(const struct gd_facts *f)
+{
+	bool gil_anyway = f->computing >= 0.5 && f->gil_share >= 0.5;
+	double at_once = f->computing >= f->outside ? f->wanting : f->overlap;
+
+	return !gil_anyway && f->contenders >= 2 && f->lock && f->lock_waiters >= 0.5 &&
+	       at_once <= SERIAL;
+}
+
+static bool is_spin(const struct gd_facts *f)
+{
+	return f->yields_per_s >= 1000 && class_of(f) == GD_VERDICT_COMPUTING &&
+	       f->running <= SERIAL;
+}
+
+static bool has_too_many_workers(const struct gd_facts *f)
+{
+	return f->computing >= 0.5 && f->starved >= 0.3 && f->wanting >= 2 * f->cpus &&
+	       f->wanting >= f->cpus + 1;
+}
+
+static bool is_starved(const struct gd_facts *f)
+{
+	return f->computing >= 0.5 && f->starved >= 0.3 && f->wanting <= 1.25 * f->cpus;
+}
+
+static bool computes_with_gil(const struct gd_facts *f)
+{
+	return class_of(f) == GD_VERDICT_COMPUTING && f->gil_share >= 0.5 && f->cpus >= 1.5;
+}
+
+static bool computes_unknown_gil(const struct gd_facts *f)
+{
+	return class_of(f) == GD_VERDICT_COMPUTING && f->is_python && !f->is_gil_known &&
+	       f->running <= SERIAL && f->cpus >= 1.5;
+}
+
+static bool computes_in_parallel(const struct gd_facts *f)
+{
+	return class_of(f) == GD_VERDICT_COMPUTING && f->wanting >= PARALLEL * f->cpus;
+}
+
+static bool computes_free(const struct gd_facts *f)
+{
+	return class_of(f) == GD_VERDICT_COMPUTING;
+}
+
+static bool waits_for_child(const struct gd_facts *f)
+{
+	return class_of(f) == GD_VERDICT_WAITING && f->child >= 0.5;
+}
+
+static bool waits_for_own_timers(const struct gd_facts *f)
+{
+	return class_of(f) == GD_VERDICT_WAITING && f->loop_timer >= 0.5;
+}
+
+static bool sleeps_overlapped(const struct gd_facts *f)
+{
+	return class_of(f) == GD_VERDICT_WAITING && f->sleeping >= 0.5 && f->sleepers >= OVERLAPPED;
+}
+
+static bool sleeps_in_turn(const struct gd_facts *f)
+{
+	return class_of(f) == GD_VERDICT_WAITING && f->sleeping >= 0.5;
+}
+
+static bool waits_for_files(const struct gd_facts *f)
+{
+	return class_of(f) == GD_VERDICT_WAITING && f->outside >= 0.5 && f->files >= PURE;
+}
+
+static bool waits_overlapped(const struct gd_facts *f)
+{
+	return class_of(f) == GD_VERDICT_WAITING && f->overlap >= OVERLAPPED;
+}
+
+static bool waits_in_a_loop(const struct gd_facts *f)
+{
+	return class_of(f) == GD_VERDICT_WAITING && f->is_python && f->looped >= 0.5 &&
+	       f->outside >= 0.5;
+}
+
+static double useful_concurrency(const struct gd_facts *f)
+{
+	return fmin(1 + f->wait_per_cpu, f->operations);
+}
+
+static bool waits_for_very_many(const struct gd_facts *f)
+{
+	return class_of(f) == GD_VERDICT_WAITING && f->is_python && useful_concurrency(f) > MANY_OPS;
+}
+
+static bool waits_in_turn(const struct gd_facts *f)
+{
+	return class_of(f) == GD_VERDICT_WAITING;
+}
+
+static bool is_mixed_with_gil(const struct gd_facts *f)
+{
+	return class_of(f) == GD_VERDICT_MIXED && f->computing >= 0.5 && f->gil_share >= 0.5 &&
+	       f->cpus >= 1.5;
+}
+
+static bool is_mixed_overlapped(const struct gd_facts *f)
+{
+	return class_of(f) == GD_VERDICT_MIXED && f->overlap >= OVERLAPPED;
+}
+
+static bool always(const struct gd_facts *f)
+{
+	(void)f;
+	return true;
+}
+
+/* ---- The table ---------------------------------------------------------------------------------------- */
+
+#define EV(name) (1u << GD_EVIDENCE_##name)
+
+struct rule {
+	const char *name;
+	bool (*when)(const struct gd_facts *facts);
+	enum gd_action action;
+	enum gd_action alternatives[3]; /* CANNOT_SAY ends the list */
+	uint32_t reasons;               /* EV() of what convinced it */
+};
+
+/* clang-format off */
+static const struct rule rules[] = {
+	/* name               when                   action                    alternatives                      reasons */
+	/* proved by blink.py, flipped by crunch.py */
+	{ "thin",             is_thin,               GD_ACTION_CANNOT_SAY,     { 0 },                            EV(INSTANTS) },
+	/* proved by hidden_wait.c, flipped by wait_socket.c */
+	{ "unseen",           is_unknown,            GD_ACTION_CANNOT_SAY,     { 0 },                            EV(UNSEEN) },
+	/* proved by idle_server.py, flipped by busy_server.py */
+	{ "idle",             is_idle,               GD_ACTION_LEAVE,          { 0 },                            EV(IDLE) },
+	/* proved by gil_sleep.py, flipped by gil_sleep.py free */
+	{ "gil-held-waiting", holds_gil_waiting,     GD_ACTION_FREE_GIL,       { GD_ACTION_PROCESSES },          EV(HELD_WAITS) | EV(WAITING) },
+	/* proved by one_mutex.c, flipped by two_compute.c */
+	{ "one-lock",         is_one_lock,           GD_ACTION_FIX_LOCK,       { 0 },                            EV(LOCK) | EV(COMPUTING) | EV(WAITING) },
+	/* proved by spin.py, flipped by crunch.py */
+	{ "spin",             is_spin,               GD_ACTION_FIX_SPIN,       { 0 },                            EV(YIELDS) | EV(COMPUTING) },
+	/* proved by hash_many.py 12, flipped by hash_threads.py 2 */
+	{ "too-many-workers", has_too_many_workers,  GD_ACTION_FEWER_WORKERS,  { GD_ACTION_LEAVE },              EV(STARVED) | EV(RUNNING) | EV(CPUS) },
+	/* proved by crunch.py beside two burners, flipped by crunch.py alone */
+	{ "starved",          is_starved,            GD_ACTION_MORE_CPU,       { 0 },                            EV(STARVED) | EV(COMPUTING) },
+	/* proved by crunch.py, flipped by hash_serial.py */
+	{ "computing-gil",    computes_with_gil,     GD_ACTION_PROCESSES,      { GD_ACTION_LEAVE },              EV(COMPUTING) | EV(GIL_SHARE) },
+	/* proved by crunch.py on Python 3.6, flipped by the same on 3.8 */
+	{ "computing-gil-unknown", computes_unknown_gil, GD_ACTION_PROCESSES,  { GD_ACTION_LEAVE },              EV(COMPUTING) },
+	/* proved by two_compute.c, flipped by one_compute.c */
+	{ "computing-parallel", computes_in_parallel, GD_ACTION_LEAVE,         { 0 },                            EV(COMPUTING) | EV(RUNNING) | EV(CPUS) },
+	/* proved by hash_serial.py, flipped by hash_small.py */
+	{ "computing-free",   computes_free,         GD_ACTION_THREADS,        { GD_ACTION_PROCESSES, GD_ACTION_LEAVE }, EV(COMPUTING) | EV(GIL_SHARE) | EV(RUNNING) },
+	/* proved by wait_child.py, flipped by sleep_serial.py */
+	{ "waiting-child",    waits_for_child,       GD_ACTION_LOOK_IN_CHILD,  { 0 },                            EV(CHILD) },
+	/* proved by loop_sleepers.py, flipped by loop_serial.py */
+	{ "waiting-own-timers", waits_for_own_timers, GD_ACTION_LEAVE,         { 0 },                            EV(LOOP_TIMER) },
+	/* proved by sleep_threads.py, flipped by sleep_serial.py */
+	{ "sleeping-overlapped", sleeps_overlapped,  GD_ACTION_LEAVE,          { 0 },                            EV(SLEEPING) },
+	/* proved by sleep_serial.py, flipped by sleep_threads.py */
+	{ "sleeping-in-turn", sleeps_in_turn,        GD_ACTION_THREADS,        { GD_ACTION_LEAVE, GD_ACTION_ASYNCIO }, EV(SLEEPING) },
+	/* proved by sync_files.py, flipped by fetch.py */
+	{ "waiting-files",    waits_for_files,       GD_ACTION_FIX_IO,         { GD_ACTION_THREADS },            EV(WAITING) | EV(FILES) },
+	/* proved by fetch.py --pool threads, flipped by fetch.py */
+	{ "waiting-overlapped", waits_overlapped,    GD_ACTION_LEAVE,          { 0 },                            EV(WAITING) | EV(OVERLAP) },
+	/* proved by loop_serial.py, flipped by loop_gather.py */
+	{ "waiting-loop",     waits_in_a_loop,       GD_ACTION_ASYNCIO,        { GD_ACTION_THREADS },            EV(WAITING) | EV(OVERLAP) },
+	/* proved by fetch_many.py, flipped by fetch.py */
+	{ "waiting-very-many", waits_for_very_many,  GD_ACTION_ASYNCIO,        { GD_ACTION_THREADS },            EV(WAITING) | EV(OVERLAP) },
+	/* proved by fetch.py, flipped by fetch.py --pool threads */
+	{ "waiting-in-turn",  waits_in_turn,         GD_ACTION_THREADS,        { GD_ACTION_ASYNCIO },            EV(WAITING) | EV(OVERLAP) },
+	/* proved by mix.py 60 % computing, flipped by mix.py 30 % */
+	{ "mixed-gil",        is_mixed_with_gil,     GD_ACTION_PROCESSES,      { GD_ACTION_THREADS },            EV(COMPUTING) | EV(WAITING) | EV(GIL_SHARE) },
+	/* proved by mix.py threads, flipped by mix.py */
+	{ "mixed-overlapped", is_mixed_overlapped,   GD_ACTION_LEAVE,          { 0 },                            EV(COMPUTING) | EV(WAITING) | EV(OVERLAP) },
+	/* proved by mix.py 30 % computing, flipped by mix.py 60 % */
+	{ "mixed-in-turn",    always,                GD_ACTION_THREADS,        { GD_ACTION_PROCESSES },          EV(COMPUTING) | EV(WAITING) | EV(OVERLAP) },
+};
+/* clang-format on */
+
+/* Worth saying that it was looked for and not found, when it plays no part in the reason. */
+static const uint32_t ruled_out_of_class[] = {
+	[GD_VERDICT_UNKNOWN] = 0,
+	[GD_VERDICT_IDLE] = EV(COMPUTING),
+	[GD_VERDICT_WAITING] = EV(COMPUTING) | EV(LOCK) | EV(STARVED) | EV(HELD_WAITS),
+	[GD_VERDICT_COMPUTING] = EV(WAITING) | EV(LOCK) | EV(STARVED),
+	[GD_VERDICT_MIXED] = EV(LOCK) | EV(STARVED),
+};
+
+double gd_verdict_value(const struct gd_facts *f, enum gd_evidence evidence)
+{
+	switch (evidence) {
+	case GD_EVIDENCE_COMPUTING:
+		return f->computing;
+	case GD_EVIDENCE_WAITING:
+		return waiting(f);
+	case GD_EVIDENCE_GIL_SHARE:
+		return f->gil_share;
+	case GD_EVIDENCE_RUNNING:
+		return f->running;
+	case GD_EVIDENCE_OVERLAP:
+		return f->overlap;
+	case GD_EVIDENCE_SLEEPING:
+		return f->sleeping;
+	case GD_EVIDENCE_LOOP_TIMER:
+		return f->loop_timer;
+	case GD_EVIDENCE_CHILD:
+		return f->child;
+	case GD_EVIDENCE_FILES:
+		return f->files;
+	case GD_EVIDENCE_STARVED:
+		return f->starved;
+	case GD_EVIDENCE_LOCK:
+		return f->lock_waiters;
+	case GD_EVIDENCE_HELD_WAITS:
+		return f->held_waits;
+	case GD_EVIDENCE_IDLE:
+		return f->idle;
+	case GD_EVIDENCE_UNSEEN:
+		return f->unknown;
+	case GD_EVIDENCE_INSTANTS:
+		return f->instants;
+	case GD_EVIDENCE_YIELDS:
+		return f->yields_per_s;
+	case GD_EVIDENCE_CPUS:
+		return f->cpus;
+	case GD_EVIDENCE_COUNT:
+		break;
+	}
+	return NAN;
+}
+
+/* ---- Speaking ------------------------------------------------------------------------------------------ */
+
+/* On one CPU no model of concurrency makes computing faster. */
+static enum gd_action on_these_cpus(const struct gd_facts *f, enum gd_action action)
+{
+	if (class_of(f) == GD_VERDICT_COMPUTING && f->cpus < 1.5 &&
+	    (action == GD_ACTION_THREADS || action == GD_ACTION_PROCESSES))
+		return GD_ACTION_LEAVE;
+	return action;
+}
+
+static unsigned int workers_for(const struct gd_facts *f, enum gd_action action)
+{
+	unsigned int cpus = f->cpus < 1 ? 1 : (unsigned int)f->cpus;
+
+	switch (action) {
+	case GD_ACTION_PROCESSES:
+	case GD_ACTION_FEWER_WORKERS:
+		return cpus;
+	case GD_ACTION_THREADS:
+		if (class_of(f) == GD_VERDICT_COMPUTING)
+			return cpus;
+		return (unsigned int)fmax(2, fmin(32, floor(useful_concurrency(f))));
+	case GD_ACTION_CANNOT_SAY:
+	case GD_ACTION_LEAVE:
+	case GD_ACTION_ASYNCIO:
+	case GD_ACTION_FIX_LOCK:
+	case GD_ACTION_FREE_GIL:
+	case GD_ACTION_MORE_CPU:
+	case GD_ACTION_LOOK_IN_CHILD:
+	case GD_ACTION_FIX_IO:
+	case GD_ACTION_FIX_SPIN:
+		break;
+	}
+	return 0;
+}
+
+static const struct rule *find_rule(const struct gd_facts *facts)
+{
+	const struct rule *rule = rules;
+
+	while (!rule->when(facts))
+		rule++; /* the last one always holds */
+	return rule;
+}
+
+static size_t list(const struct gd_facts *facts, uint32_t set, struct gd_reason *ret_list)
+{
+	size_t count = 0;
+
+	for (unsigned int i = 0; i < GD_EVIDENCE_COUNT && count < GD_REASONS_MAX; i++)
+		if (set & (1u << i))
+			ret_list[count++] = (struct gd_reason){ (enum gd_evidence)i,
+								gd_verdict_value(facts, i) };
+	return count;
+}
+
+/* ---- Confidence ----------------------------------------------------------------------------------------- */
+
+/* The same facts at one end of what is not known: more or less computing, more or less overlap. */
+static struct gd_facts shifted(const struct gd_facts *facts, double toward_computing, double overlap)
+{
+	struct gd_facts moved = *facts;
+	double waits = waiting(facts);
+	double computing = fmin(1, fmax(0, facts->computing + toward_computing));
+	double scale = waits > 0 ? fmax(0, 1 - computing) / waits : 0;
+
+	moved.computing = computing;
+	moved.outside *= scale;
+	moved.child *= scale;
+	moved.sleeping *= scale;
+	moved.loop_timer *= scale;
+	if (waits <= 0)
+		moved.outside = 1 - computing;
+	moved.unknown = 0;
+	moved.overlap = facts->overlap * overlap;
+	moved.gil_share = fmin(1, facts->gil_share * overlap);
+	moved.wanting = facts->wanting * overlap;
+	return moved;
+}
+
+static enum gd_confidence judge_confidence(const struct gd_facts *facts)
+{
+	enum gd_verdict_class class = class_of(facts);
+	const struct rule *rule = find_rule(facts);
+	/* Two standard errors of a share, neighbouring instants being alike: one in four counts. */
+	double sampling = facts->has_picture ? 2 * sqrt(0.25 / fmax(1, facts->instants / 4)) : 0.2;
+	bool same_class = true, same_action = true;
+
+	if (rule->action == GD_ACTION_CANNOT_SAY)
+		return GD_CONFIDENCE_LOW;
+	sampling = fmin(sampling, 0.15);
+	for (int way = -1; way <= 1; way++) {
+		struct gd_facts moved = shifted(
+			facts, way < 0 ? -sampling : way > 0 ? sampling + facts->unknown : 0,
+			1 + 0.1 * way);
+
+		if (way == 0 || class == GD_VERDICT_IDLE)
+			continue;
+		same_class = same_class && class_of(&moved) == class;
+		same_action = same_action && find_rule(&moved)->action == rule->action;
+	}
+	if (!facts->is_gil_known || !same_class)
+		return GD_CONFIDENCE_LOW;
+	if (!facts->has_picture || !same_action || facts->instants < 50 || facts->unknown > 0.2)
+		return GD_CONFIDENCE_MEDIUM;
+	return GD_CONFIDENCE_HIGH;
+}
+
+struct gd_verdict gd_verdict_judge(const struct gd_facts *facts)
+{
+	const struct rule *rule = find_rule(facts);
+	struct gd_verdict verdict = {
+		.class = rule->action == GD_ACTION_CANNOT_SAY ? GD_VERDICT_UNKNOWN : class_of(facts),
+		.confidence = judge_confidence(facts),
+		.rule = rule->name,
+		.advice.action = on_these_cpus(facts, rule->action),
+	};
+	uint32_t ruled_out = ruled_out_of_class[verdict.class] & ~rule->reasons;
+
+	verdict.advice.workers = workers_for(facts, verdict.advice.action);
+	for (unsigned int i = 0; i < 3 && rule->alternatives[i] != GD_ACTION_CANNOT_SAY; i++) {
+		enum gd_action action = rule->alternatives[i];
+
+		if (action == verdict.advice.action ||
+		    (action == GD_ACTION_ASYNCIO && !facts->is_python))
+			continue;
+		verdict.alternatives[verdict.alternative_count++] =
+			(struct gd_advice){ action, workers_for(facts, action) };
+	}
+	verdict.reason_count = list(facts, rule->reasons, verdict.reasons);
+	verdict.ruled_out_count = list(facts, ruled_out, verdict.ruled_out);
+	return verdict;
+}
+
+/* ---- Ceilings --------------------------------------------------------------------------------------------- */
+
+/*
+ * Of a run of length 1: computing with the GIL held is serial in threads, all computing is bounded
+ * by the CPUs, waits by nothing that we know.
+ */
+struct gd_ceilings gd_verdict_ceilings(const struct gd_facts *facts)
+{
+	double cpu = facts->computing * facts->running;
+	double gil = facts->gil_share * cpu;
+	double by_cpus = facts->cpus > 0 ? cpu / facts->cpus : cpu;
+	struct gd_ceilings ceilings = { NAN, NAN, NAN };
+
+	if (facts->active_s <= 0)
+		return ceilings;
+	ceilings.threads = fmax(gil, by_cpus) > 0 ? 1 / fmax(gil, by_cpus) : INFINITY;
+	ceilings.processes = by_cpus > 0 ? 1 / by_cpus : INFINITY;
+	if (facts->is_python)
+		ceilings.asyncio = facts->computing > 0 ? 1 / facts->computing : INFINITY;
+	return ceilings;
+}

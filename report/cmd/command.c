@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: MIT */
+#include "command.h"
+
+int gd_command_fail(const struct gd_command *command, int code, const struct gd_diag *diag)
+{
+	fprintf(stderr, "gildiag: %s\n", diag->text);
+	if (code == GD_EXIT_USAGE)
+		fprintf(stderr, "gildiag: see `gildiag %s --help`\n", command->name);
+	return code;
+}
+
+bool gd_command_parse(const struct gd_command *command, int argc, char **argv, void *values,
+		      int *ret_next, int *ret_code)
+{
+	struct gd_diag diag = { "" };
+	bool help = false;
+
+	*ret_next = gd_options_parse(command->options, argc, argv, values, &help, &diag);
+	if (*ret_next < 0) {
+		*ret_code = gd_command_fail(command, GD_EXIT_USAGE, &diag);
+		return false;
+	}
+	if (help) {
+		printf("gildiag %s %s\n%s.\n\n", command->name, command->usage, command->summary);
+		gd_options_print(command->options, stdout);
+		*ret_code = GD_EXIT_OK;
+		return false;
+	}
+	return true;
+}

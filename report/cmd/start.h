@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: MIT */
+/* Starting a target: what run and record share. */
+#ifndef GD_START_H
+#define GD_START_H
+
+#include "command.h"
+
+struct gd_started {
+	char *folder;    /* of the recording, to be freed; NULL: it ran unwatched */
+	int wait_status;
+};
+
+/*
+ * Runs the words of a command line: CMD..., script.py ..., or with module not NULL "-m module ...".
+ * Returns -1 and ret_started when the target ran; else the exit code, the sentence printed.
+ */
+int gd_start(const struct gd_command *command, const char *module, const char *output, int argc,
+	     char **argv, struct gd_started *ret_started);
+
+/*
+ * Where "-m" stands among the command's own options: all behind its word is the module's.  argc when
+ * it does not.
+ */
+int gd_start_find_module(const struct gd_option *options, int argc, char **argv);
+
+/* The exit code of the target; a target that died by a signal takes us with it. */
+int gd_start_finish(const struct gd_started *started);
+
+#endif

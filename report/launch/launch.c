@@ -1,0 +1,174 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The target is our child in our own process group, so the terminal treats it as if we were not
+ * there; the sampler is another child, with a session of its own.
+ */
+#include "launch.h"
+#include <base/cleanup.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/wait.h>
+
+static volatile sig_atomic_t target_pid;
+
+/* ---- Signals ---------------------------------------------------------------------------------------- */
+
+static const int passed_on[] = { SIGTERM, SIGHUP, SIGINT, SIGQUIT, SIGUSR1, SIGUSR2, SIGCONT };
+
+#define PASSED_ON (sizeof(passed_on) / sizeof(passed_on[0]))
+
+/* What the terminal sends goes to the whole group: the target has it already. */
+static void pass_on(int signal, siginfo_t *info, void *context)
+{
+	int saved_errno = errno;
+
+	(void)context;
+	if (info->si_code <= 0 && target_pid > 0)
+		kill((pid_t)target_pid, signal);
+	errno = saved_errno;
+}
+
+/* A signal that was ignored when we came (nohup) stays ignored, for us and for the target. */
+static void catch_signals(void)
+{
+	struct sigaction action = { .sa_sigaction = pass_on, .sa_flags = SA_SIGINFO | SA_RESTART };
+
+	for (size_t i = 0; i < PASSED_ON; i++) {
+		struct sigaction before;
+
+		if (sigaction(passed_on[i], NULL, &before) == 0 && before.sa_handler != SIG_IGN)
+			sigaction(passed_on[i], &action, NULL);
+	}
+}
+
+/* ---- The sampler -------------------------------------------------------------------------------------- */
+
+/* Its descriptors: 0 a pipe whose closing ends it, 1 the socket, 2 the locked marker. */
+static void run_sampler(const struct gd_parts *parts, const struct gd_folder *folder, int pipe_end)
+{
+	char *argv[] = { (char *)parts->sampler, (char *)"--child", folder->path, NULL };
+	char *envp[] = { NULL };
+	int fds[3] = { pipe_end, folder->listener, folder->marker };
+
+	for (int i = 0; i < 3; i++)
+		fds[i] = fcntl(fds[i], F_DUPFD, 10);
+	for (int i = 0; i < 3; i++)
+		dup2(fds[i], i);
+	for (int i = 0; i < 3; i++)
+		close(fds[i]);
+	execve(parts->sampler, argv, envp);
+	_exit(127);
+}
+
+static int start_sampler(const struct gd_parts *parts, const struct gd_folder *folder,
+			 pid_t *ret_pid, int *ret_leash, struct gd_diag *diag)
+{
+	int ends[2];
+
+	if (pipe2(ends, O_CLOEXEC) != 0)
+		return gd_diag_set(diag, -errno, "cannot start the sampler: %s", strerror(errno));
+	*ret_pid = fork();
+	if (*ret_pid == 0)
+		run_sampler(parts, folder, ends[0]);
+	close(ends[0]);
+	if (*ret_pid < 0) {
+		close(ends[1]);
+		return gd_diag_set(diag, -errno, "cannot start the sampler: %s", strerror(errno));
+	}
+	*ret_leash = ends[1];
+	return 0;
+}
+
+/* It writes what it has and ends; the report needs it. */
+static void end_sampler(pid_t pid, int leash)
+{
+	close(leash);
+	while (waitpid(pid, NULL, 0) < 0 && errno == EINTR)
+		;
+}
+
+/* ---- The target --------------------------------------------------------------------------------------- */
+
+static int set_environment(const struct gd_parts *parts, const struct gd_folder *folder)
+{
+	const char *before = getenv("LD_PRELOAD");
+	gd_autofree char *preload = NULL;
+
+	if (asprintf(&preload, "%s%s%s", parts->agent, before && *before ? ":" : "",
+		     before ? before : "") < 0)
+		return -1;
+	return setenv("LD_PRELOAD", preload, 1) || setenv("GILDIAG_SESSION", folder->path, 1);
+}
+
+static void run_target(char *const *argv, const struct gd_parts *parts,
+		       const struct gd_folder *folder, int error_pipe, const sigset_t *mask)
+{
+	int err;
+
+	sigprocmask(SIG_SETMASK, mask, NULL);
+	if (!parts || set_environment(parts, folder) == 0)
+		execvp(argv[0], argv);
+	err = errno;
+	if (write(error_pipe, &err, sizeof(err)) < 0)
+		_exit(125);
+	_exit(127);
+}
+
+static int wait_for_target(pid_t pid, int error_pipe, struct gd_launched *launched)
+{
+	ssize_t n;
+
+	do {
+		n = read(error_pipe, &launched->exec_errno, sizeof(launched->exec_errno));
+	} while (n < 0 && errno == EINTR);
+	if (n != (ssize_t)sizeof(launched->exec_errno))
+		launched->exec_errno = 0;
+	while (waitpid(pid, &launched->wait_status, 0) < 0)
+		if (errno != EINTR)
+			return -errno;
+	return 0;
+}
+
+int gd_launch(char *const *argv, const struct gd_parts *parts, struct gd_folder *folder,
+	      struct gd_launched *ret_launched, struct gd_diag *diag)
+{
+	struct gd_launched launched = { 0, 0 };
+	pid_t sampler = -1, target;
+	int leash = -1, ends[2], err = 0;
+	sigset_t all, before;
+
+	if (parts)
+		err = start_sampler(parts, folder, &sampler, &leash, diag);
+	if (err)
+		return err;
+	if (folder) { /* the sampler has them now; the lock must end with it */
+		close(folder->marker);
+		close(folder->listener);
+		folder->marker = folder->listener = -1;
+	}
+	if (pipe2(ends, O_CLOEXEC) != 0)
+		return gd_diag_set(diag, -errno, "cannot start %s: %s", argv[0], strerror(errno));
+	sigfillset(&all);
+	sigprocmask(SIG_SETMASK, &all, &before);
+	target = fork();
+	if (target == 0)
+		run_target(argv, parts, folder, ends[1], &before);
+	close(ends[1]);
+	if (target > 0) {
+		target_pid = target;
+		catch_signals();
+	}
+	sigprocmask(SIG_SETMASK, &before, NULL);
+	if (target < 0)
+		err = gd_diag_set(diag, -errno, "cannot start %s: %s", argv[0], strerror(errno));
+	else
+		err = wait_for_target(target, ends[0], &launched);
+	target_pid = 0;
+	close(ends[0]);
+	if (sampler > 0)
+		end_sampler(sampler, leash);
+	*ret_launched = launched;
+	return err;
+}

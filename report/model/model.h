@@ -1,0 +1,102 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The nouns: a session, its processes, their threads, GILs and locks.  Values in seconds and counts;
+ * nothing here knows the format that they came from.
+ */
+#ifndef GD_MODEL_H
+#define GD_MODEL_H
+
+#include "pool.h"
+#include <gildiag/recording.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct gd_times {
+	double cause_s[GD_CAUSE_COUNT]; /* wall time, what is still open included */
+	double cpu_in_s[GD_CAUSE_COUNT]; /* of it, on the CPU */
+	uint64_t count[GD_CAUSE_COUNT];
+	double off_in_s[2]; /* off the CPU while computing: GIL held, GIL free */
+	double holding_gil_s;
+	double gil_hold_s;
+	uint64_t gil_takes, gil_drops, gil_forced;
+	double cpu_s;       /* by the thread's own clock */
+	double run_delay_s; /* by the kernel */
+	uint64_t major_faults;
+	uint64_t yields;
+	double life_s;
+};
+
+struct gd_thread_model {
+	int32_t tid;
+	const char *name;     /* never NULL */
+	bool is_main;
+	bool has_ended;
+	uint64_t threads;     /* that this row stands for: more than one for folded ones */
+	uint64_t start_function;
+	struct gd_times times;
+};
+
+struct gd_gil_model {
+	uint64_t takes, drops, waits, forced;
+	double hold_s, wait_s, hold_long_s, hold_max_s, wait_max_s;
+	double hold_p50_s, hold_p99_s, wait_p50_s, wait_p99_s; /* NAN: none */
+	bool is_alive;
+};
+
+struct gd_lock_model {
+	uint64_t key;
+	uint32_t cause;
+	uint64_t waits, timeouts, released, posted;
+	double wait_s, wait_max_s;
+};
+
+/* One kind of instant. */
+struct gd_joint_model {
+	struct gd_joint_key key;
+	uint64_t instants;
+	double weight_s;
+	double outside_mean, locked_mean, gil_wait_mean, computing_mean;
+};
+
+enum gd_gil_state { GD_GIL_NONE, GD_GIL_ON, GD_GIL_OFF, GD_GIL_UNKNOWN };
+
+struct gd_process_model {
+	int32_t pid, ppid;
+	const char *command, *script, *runtime, *runtime_version; /* never NULL, perhaps empty */
+	uint32_t flags;
+	enum gd_gil_state gil_state;
+	bool is_complete; /* it ended and everything is here */
+	bool has_exit_code, was_collected;
+	int exit_code;
+	bool clock_is_tsc;
+	double start_s, end_s;   /* CLOCK_MONOTONIC */
+	double steady_s;         /* the same; NAN: no sampler saw it */
+	double started_epoch_s;  /* for humans */
+	uint64_t threads_born;
+	uint32_t cpus, cpus_online; /* 0: unknown */
+	double cpu_quota;           /* CPUs; 0: none */
+	double throttled_s;
+	uint64_t samples, samples_missed;
+	double sampler_cpu_s;
+	uint64_t lost[GD_LOST_COUNT];
+	uint64_t lost_rows[GD_SECTION_ENDED + 1]; /* by section kind */
+	struct gd_thread_model *threads;
+	size_t thread_count;
+	struct gd_gil_model *gils;
+	size_t gil_count;
+	struct gd_lock_model *locks;
+	size_t lock_count;
+	struct gd_joint_model *joints;
+	size_t joint_count;
+};
+
+struct gd_session_model {
+	const char *path;
+	struct gd_process_model *processes; /* in order of start */
+	size_t process_count;
+	size_t unreadable; /* files that were refused */
+	struct gd_pool *pool;
+};
+
+#endif

@@ -1,0 +1,328 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Lines.  Everything that is printed was measured or is a fixed word; every name goes through
+ * gd_escape_terminal().
+ */
+#include "text.h"
+#include "escape.h"
+#include "words.h"
+#include <base/cleanup.h>
+#include <math.h>
+#include <string.h>
+
+#define WIDTH 80
+#define BAR   24
+
+struct page {
+	const struct gd_text_style *style;
+	FILE *out;
+};
+
+static const char *bold(const struct page *page)
+{
+	return page->style->color ? "\033[1m" : "";
+}
+
+static const char *plain(const struct page *page)
+{
+	return page->style->color ? "\033[0m" : "";
+}
+
+/* Prints text wrapped at WIDTH; every line begins with indent spaces, the first one is begun. */
+static void print_wrapped(const struct page *page, const char *text, int indent)
+{
+	int column = indent;
+
+	while (*text) {
+		size_t word = strcspn(text, " ");
+
+		if (column + (int)word > WIDTH && column > indent) {
+			fprintf(page->out, "\n%*s", indent, "");
+			column = indent;
+		}
+		fprintf(page->out, "%.*s", (int)word, text);
+		column += (int)word;
+		text += word;
+		if (*text) {
+			text++;
+			if (column < WIDTH)
+				fputc(' ', page->out);
+			column++;
+		}
+	}
+	fputc('\n', page->out);
+}
+
+/* "1.23 s", "45 ms", "12 us": three figures. */
+static const char *format_s(double s, char buf[24])
+{
+	if (isnan(s))
+		snprintf(buf, 24, "not known");
+	else if (s >= 100)
+		snprintf(buf, 24, "%.0f s", s);
+	else if (s >= 1)
+		snprintf(buf, 24, "%.2f s", s);
+	else if (s >= 0.001)
+		snprintf(buf, 24, "%.3g ms", s * 1e3);
+	else
+		snprintf(buf, 24, "%.3g us", s * 1e6);
+	return buf;
+}
+
+/* ---- Verdict and advice ------------------------------------------------------------------------------ */
+
+static void print_headline(const struct page *page, const struct gd_judged *judged)
+{
+	const char *confidence = gd_words_confidence(judged->verdict.confidence);
+	char text[160], right[40];
+	int gap;
+
+	gd_words_headline(judged, text, sizeof(text));
+	snprintf(right, sizeof(right), "confidence %s", confidence);
+	gap = WIDTH - (int)strlen(text) - (int)strlen(right);
+	if (gap >= 2)
+		fprintf(page->out, "%s%s%s%*s%s\n", bold(page), text, plain(page), gap, "", right);
+	else
+		fprintf(page->out, "%s%s%s\n%*s\n", bold(page), text, plain(page), WIDTH, right);
+}
+
+static double ceiling_of(const struct gd_ceilings *ceilings, enum gd_action action)
+{
+	return action == GD_ACTION_THREADS     ? ceilings->threads
+	       : action == GD_ACTION_PROCESSES ? ceilings->processes
+	       : action == GD_ACTION_ASYNCIO   ? ceilings->asyncio
+					       : NAN;
+}
+
+static void print_advice(const struct page *page, const struct gd_analysis *analysis)
+{
+	const struct gd_judged *judged = analysis->main;
+	const struct gd_verdict *verdict = &judged->verdict;
+	double ceiling = ceiling_of(&analysis->ceilings, verdict->advice.action);
+	char text[200], why[300], other[200];
+
+	gd_words_advice(judged, &verdict->advice, text, sizeof(text));
+	if (verdict->advice.workers && ceiling > verdict->advice.workers)
+		ceiling = verdict->advice.workers;
+	fprintf(page->out, "-> %s%s%s", bold(page), text, plain(page));
+	if (isfinite(ceiling) && ceiling > 1.05)
+		fprintf(page->out, ".  At most %.1fx", ceiling);
+	fprintf(page->out, "\n   ");
+	gd_words_why(judged, why, sizeof(why));
+	print_wrapped(page, why, 3);
+	for (size_t i = 0; i < verdict->alternative_count; i++) {
+		gd_words_advice(judged, &verdict->alternatives[i], other, sizeof(other));
+		fprintf(page->out, "   or %s\n", other);
+		if (!page->style->verbose)
+			break;
+	}
+}
+
+/* ---- Where the time went ------------------------------------------------------------------------------- */
+
+static void print_share(const struct page *page, const char *what, double share, const char *note)
+{
+	int bar = (int)lround(fmin(1, fmax(0, share)) * BAR);
+
+	if (share < 0.005 && !page->style->verbose)
+		return;
+	fprintf(page->out, "  %-26s %3.0f %%  %.*s%s%s\n", what, 100 * share, bar,
+		"########################", *note ? "  " : "", note);
+}
+
+static void print_shares(const struct page *page, const struct gd_judged *judged)
+{
+	const struct gd_facts *f = &judged->facts;
+	char watched[24], active[24], note[80] = "";
+
+	fprintf(page->out, "\nof %s judged (of %s; %.0f looks at all threads; %.4g CPUs)\n",
+		format_s(f->active_s, active),
+		format_s(judged->process->end_s - judged->process->start_s, watched), f->instants,
+		f->cpus);
+	if (f->running > 1.05)
+		snprintf(note, sizeof(note), "%.1f threads at once", f->running);
+	if (f->is_python && f->is_gil_known && !f->is_free_threaded) {
+		print_share(page, "computing, GIL held", f->computing * f->gil_share, "");
+		print_share(page, "computing, GIL free", f->computing * (1 - f->gil_share), note);
+	} else {
+		print_share(page, "computing", f->computing, note);
+	}
+	snprintf(note, sizeof(note), "%.1f outstanding at once", f->overlap);
+	print_share(page, "waiting outside", f->outside, f->outside >= 0.005 ? note : "");
+	print_share(page, "sleeping", f->sleeping, "");
+	print_share(page, "own timers of a loop", f->loop_timer, "");
+	print_share(page, "waiting for a child", f->child, "");
+	print_share(page, "off the CPU, unseen", f->unknown, "");
+	if (f->gil_waiters >= 0.05)
+		fprintf(page->out, "  %-26s %.1f threads on average: computing, not waiting\n",
+			"waiting for the GIL", f->gil_waiters);
+	if (f->idle >= 0.005)
+		fprintf(page->out, "  %-26s %3.0f %% of the time, left out above\n", "idle", 100 * f->idle);
+}
+
+/* ---- What waits, what computes --------------------------------------------------------------------------- */
+
+#define CAUSES_SHOWN 4
+
+static void print_causes(const struct page *page, const struct gd_process_model *process)
+{
+	static const char *const words[] = {
+#define WORDS(name, number, class, text) [number] = text,
+		GD_CAUSES(WORDS)
+#undef WORDS
+	};
+	double sum_s[GD_CAUSE_COUNT] = { 0 };
+	uint64_t count[GD_CAUSE_COUNT] = { 0 };
+	bool is_first = true;
+
+	for (size_t i = 0; i < process->thread_count; i++)
+		for (unsigned int cause = 0; cause < GD_CAUSE_COUNT; cause++) {
+			const struct gd_times *times = &process->threads[i].times;
+
+			sum_s[cause] += fmax(0, times->cause_s[cause] - times->cpu_in_s[cause]);
+			count[cause] += times->count[cause];
+		}
+	for (unsigned int shown = 0; shown < CAUSES_SHOWN; shown++) {
+		unsigned int most = GD_CAUSE_GIL;
+		char buf[24];
+
+		for (unsigned int cause = GD_CAUSE_GIL; cause < GD_CAUSE_COUNT; cause++)
+			if (sum_s[cause] > sum_s[most])
+				most = cause;
+		if (sum_s[most] < 0.001)
+			break;
+		fprintf(page->out, "%s%s %s in %llu", is_first ? "waits of all threads: " : ", ",
+			words[most], format_s(sum_s[most], buf), (unsigned long long)count[most]);
+		sum_s[most] = 0;
+		is_first = false;
+		if (shown % 2 == 1 && shown + 1 < CAUSES_SHOWN)
+			fprintf(page->out, "\n    ");
+	}
+	if (!is_first)
+		fputc('\n', page->out);
+}
+
+static void print_gil(const struct page *page, const struct gd_process_model *process)
+{
+	double wall_s = process->end_s - process->start_s;
+	char p50[24], p99[24], max[24];
+
+	for (size_t i = 0; i < process->gil_count; i++) {
+		const struct gd_gil_model *gil = &process->gils[i];
+
+		if (!gil->takes || (i && !page->style->verbose))
+			continue;
+		fprintf(page->out, "GIL: %.3g takes/s; holds p50 %s, p99 %s, longest %s\n",
+			wall_s > 0 ? (double)gil->takes / wall_s : 0, format_s(gil->hold_p50_s, p50),
+			format_s(gil->hold_p99_s, p99), format_s(gil->hold_max_s, max));
+	}
+}
+
+/* ---- Evidence and honesty ------------------------------------------------------------------------------- */
+
+static void print_evidence(const struct page *page, const char *title,
+			   const struct gd_reason *reasons, size_t count)
+{
+	char line[400] = "";
+
+	for (size_t i = 0; i < count; i++) {
+		char one[80];
+
+		gd_words_evidence(&reasons[i], one, sizeof(one));
+		snprintf(line + strlen(line), sizeof(line) - strlen(line), "%s%s", i ? ", " : "", one);
+	}
+	if (!count)
+		return;
+	fprintf(page->out, "%s: ", title);
+	print_wrapped(page, line, (int)strlen(title) + 2);
+}
+
+static void print_process(const struct page *page, const struct gd_analysis *analysis)
+{
+	const struct gd_process_model *process = analysis->main->process;
+	gd_autofree char *command = gd_escape_terminal(
+		process->script[0] ? process->script : process->command, 40, page->style->utf8);
+	gd_autofree char *version = gd_escape_terminal(process->runtime_version, 16, page->style->utf8);
+
+	fprintf(page->out, "watched %s", command ? command : "");
+	if (process->runtime[0])
+		fprintf(page->out, " (Python %s, GIL %s)", version ? version : "",
+			gd_words_gil(process->gil_state));
+	fprintf(page->out, ", %zu process%s", analysis->session->process_count,
+		analysis->session->process_count == 1 ? "" : "es");
+	if (!isnan(analysis->overhead))
+		fprintf(page->out, "; watching took %.1f %% of a CPU", 100 * analysis->overhead);
+	fputc('\n', page->out);
+}
+
+static void print_doubts(const struct page *page, const struct gd_analysis *analysis)
+{
+	const struct gd_process_model *process = analysis->main->process;
+	const struct gd_classes *classes = &analysis->main->classes;
+	double total_s = gd_classes_total_s(classes);
+	double unseen_s = classes->s[GD_CLASS_UNSEEN];
+	uint64_t lost = 0;
+	char buf[24];
+
+	for (unsigned int i = 0; i < GD_LOST_COUNT; i++)
+		lost += process->lost[i];
+	for (unsigned int kind = 1; kind <= GD_SECTION_ENDED; kind++)
+		lost += process->lost_rows[kind];
+	if (unseen_s > 0.05 * total_s)
+		fprintf(page->out, "unseen: %s of thread time off the CPU where no wrapper stands\n",
+			format_s(unseen_s, buf));
+	if (lost)
+		fprintf(page->out, "lost: %llu facts did not fit (gildiag report -f json names them)\n",
+			(unsigned long long)lost);
+	if (!process->was_collected)
+		fprintf(page->out, "no sampler looked: no joint picture, sums of each thread alone\n");
+	if (process->flags & GD_FLAG_SECCOMP)
+		fprintf(page->out, "a seccomp filter: the agent made no system call once it was set\n");
+	if (!process->clock_is_tsc)
+		fprintf(page->out, "clock: CLOCK_MONOTONIC (the TSC is not to be trusted here)\n");
+	if (process->gil_state == GD_GIL_UNKNOWN)
+		fprintf(page->out, "GIL: unknown in this Python: computing cannot be split by it\n");
+	if (!process->is_complete)
+		fprintf(page->out, "incomplete: it still ran, or was killed together with the sampler\n");
+	if (analysis->session->unreadable)
+		fprintf(page->out, "%zu file%s of this recording could not be read\n",
+			analysis->session->unreadable, analysis->session->unreadable == 1 ? "" : "s");
+}
+
+/* ---- More ------------------------------------------------------------------------------------------------ */
+
+static void print_threads(const struct page *page, const struct gd_process_model *process)
+{
+	fprintf(page->out, "\nthreads                   life   GIL CPU  free CPU  GIL wait      lock       I/O     sleep\n");
+	for (size_t i = 0; i < process->thread_count; i++) {
+		const struct gd_thread_model *thread = &process->threads[i];
+		struct gd_classes classes = gd_classes_of_thread(&thread->times, thread->is_main);
+		gd_autofree char *name = gd_escape_terminal(thread->name, 12, page->style->utf8);
+
+		fprintf(page->out, "  %-7d %-12s %9.3f %9.3f %9.3f %9.3f %9.3f %9.3f %9.3f\n", thread->tid,
+			name ? name : "", thread->times.life_s, classes.s[GD_CLASS_CPU_GIL],
+			classes.s[GD_CLASS_CPU_FREE], classes.s[GD_CLASS_GIL_WAIT],
+			classes.s[GD_CLASS_LOCK_WAIT], classes.s[GD_CLASS_IO_WAIT],
+			classes.s[GD_CLASS_TIMER_WAIT]);
+	}
+}
+
+void gd_text_render(const struct gd_analysis *analysis, const struct gd_text_style *style, FILE *out)
+{
+	const struct page page = { style, out };
+	const struct gd_judged *judged = analysis->main;
+	const struct gd_verdict *verdict = &judged->verdict;
+
+	print_headline(&page, judged);
+	print_advice(&page, analysis);
+	print_shares(&page, judged);
+	fputc('\n', out);
+	print_causes(&page, judged->process);
+	print_gil(&page, judged->process);
+	print_evidence(&page, "because", verdict->reasons, verdict->reason_count);
+	print_evidence(&page, "ruled out", verdict->ruled_out, verdict->ruled_out_count);
+	print_process(&page, analysis);
+	print_doubts(&page, analysis);
+	if (style->verbose)
+		print_threads(&page, judged->process);
+}

@@ -1,0 +1,308 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Knowledge on the left, words on the right: the analysis knows of a global lock and of threads, this
+ * file knows what a Python or a C programmer calls them.
+ */
+#include "words.h"
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+const char *gd_words_class(enum gd_verdict_class class)
+{
+	static const char *const names[] = { "unknown", "idle", "waiting", "computing", "mixed" };
+
+	return names[class];
+}
+
+const char *gd_words_action(enum gd_action action)
+{
+	static const char *const names[] = {
+		[GD_ACTION_CANNOT_SAY] = "cannot-say",
+		[GD_ACTION_LEAVE] = "leave",
+		[GD_ACTION_THREADS] = "threads",
+		[GD_ACTION_ASYNCIO] = "asyncio",
+		[GD_ACTION_PROCESSES] = "processes",
+		[GD_ACTION_FIX_LOCK] = "fix-lock",
+		[GD_ACTION_FREE_GIL] = "free-gil",
+		[GD_ACTION_FEWER_WORKERS] = "fewer-workers",
+		[GD_ACTION_MORE_CPU] = "more-cpu",
+		[GD_ACTION_LOOK_IN_CHILD] = "look-in-child",
+		[GD_ACTION_FIX_IO] = "fix-io",
+		[GD_ACTION_FIX_SPIN] = "fix-spin",
+	};
+
+	return names[action];
+}
+
+const char *gd_words_confidence(enum gd_confidence confidence)
+{
+	static const char *const names[] = { "low", "medium", "high" };
+
+	return names[confidence];
+}
+
+const char *gd_words_gil(enum gd_gil_state state)
+{
+	static const char *const names[] = { "none", "on", "off", "unknown" };
+
+	return names[state];
+}
+
+const char *gd_words_evidence_id(enum gd_evidence evidence)
+{
+	static const char *const names[] = {
+#define NAME(symbol, id, unit) id,
+		GD_EVIDENCE(NAME)
+#undef NAME
+	};
+
+	return names[evidence];
+}
+
+const char *gd_words_evidence_unit(enum gd_evidence evidence)
+{
+	static const char *const names[] = {
+#define NAME(symbol, id, unit) unit,
+		GD_EVIDENCE(NAME)
+#undef NAME
+	};
+
+	return names[evidence];
+}
+
+/* ---- The headline ------------------------------------------------------------------------------------ */
+
+static double percent(double share)
+{
+	return 100 * share;
+}
+
+static void computing_headline(const struct gd_facts *f, char *buf, size_t size)
+{
+	if (f->gil_share >= 0.5)
+		snprintf(buf, size, "COMPUTING, one thread at a time: the GIL is held %.0f %% of the time.",
+			 percent(fmin(1, f->gil_held)));
+	else if (f->wanting <= 1.3)
+		snprintf(buf, size, "COMPUTING in one thread at a time, %.0f %% of the time%s.",
+			 percent(f->computing), f->is_python ? ", without the GIL" : "");
+	else
+		snprintf(buf, size, "COMPUTING in parallel: %.1f threads at once on %.4g CPUs.", f->running,
+			 f->cpus);
+}
+
+static void waiting_headline(const struct gd_facts *f, char *buf, size_t size)
+{
+	if (f->child >= 0.5)
+		snprintf(buf, size, "WAITING for a child process, %.0f %% of the time.", percent(f->child));
+	else if (f->loop_timer >= 0.5)
+		snprintf(buf, size, "WAITING: an event loop waits for its own timers, %.0f %% of the time.",
+			 percent(f->loop_timer));
+	else if (f->sleeping >= 0.5)
+		snprintf(buf, size, "WAITING: it sleeps %.0f %% of the time%s.", percent(f->sleeping),
+			 f->sleepers >= 1.5 ? ", in several threads at once" : ", one sleep after another");
+	else if (f->overlap >= 1.5)
+		snprintf(buf, size, "WAITING, well overlapped: %.3g operations outstanding at once.",
+			 f->overlap);
+	else
+		snprintf(buf, size, "WAITING, one operation at a time, %.0f %% of the time.",
+			 percent(f->outside + f->child + f->sleeping));
+}
+
+void gd_words_headline(const struct gd_judged *judged, char *buf, size_t size_bytes)
+{
+	const struct gd_facts *f = &judged->facts;
+
+	switch (judged->verdict.class) {
+	case GD_VERDICT_COMPUTING:
+		computing_headline(f, buf, size_bytes);
+		return;
+	case GD_VERDICT_WAITING:
+		waiting_headline(f, buf, size_bytes);
+		return;
+	case GD_VERDICT_MIXED:
+		snprintf(buf, size_bytes, "MIXED: computing %.0f %% of the time, waiting %.0f %%.",
+			 percent(f->computing),
+			 percent(f->outside + f->child + f->sleeping + f->loop_timer));
+		return;
+	case GD_VERDICT_IDLE:
+		snprintf(buf, size_bytes, "IDLE %.0f %% of the time: nothing was asked of it.",
+			 percent(f->idle));
+		return;
+	case GD_VERDICT_UNKNOWN:
+		break;
+	}
+	if (f->unknown >= 0.2)
+		snprintf(buf, size_bytes, "CANNOT SAY: %.0f %% of the time it was off the CPU, unseen.",
+			 percent(f->unknown));
+	else
+		snprintf(buf, size_bytes, "CANNOT SAY: it did too little (%.0f ms) to judge.",
+			 1000 * f->active_s);
+}
+
+/* ---- The advice -------------------------------------------------------------------------------------- */
+
+static void say_threads(const struct gd_facts *f, unsigned int workers, char *buf, size_t size)
+{
+	if (f->is_python)
+		snprintf(buf, size, "use threads: ThreadPoolExecutor(%u)", workers);
+	else
+		snprintf(buf, size, "use threads: a pool of %u", workers);
+}
+
+static void say_processes(const struct gd_facts *f, unsigned int workers, char *buf, size_t size)
+{
+	if (f->is_python)
+		snprintf(buf, size, "use processes: ProcessPoolExecutor(%u)", workers);
+	else
+		snprintf(buf, size, "use %u processes", workers);
+}
+
+void gd_words_advice(const struct gd_judged *judged, const struct gd_advice *advice, char *buf,
+		     size_t size_bytes)
+{
+	const struct gd_facts *f = &judged->facts;
+
+	switch (advice->action) {
+	case GD_ACTION_THREADS:
+		say_threads(f, advice->workers, buf, size_bytes);
+		return;
+	case GD_ACTION_PROCESSES:
+		say_processes(f, advice->workers, buf, size_bytes);
+		return;
+	case GD_ACTION_ASYNCIO:
+		snprintf(buf, size_bytes, "%s",
+			 f->looped >= 0.5 ? "start the operations together: asyncio.gather or a TaskGroup"
+					  : "use asyncio: so many waits are a burden for threads");
+		return;
+	case GD_ACTION_LEAVE:
+		snprintf(buf, size_bytes, "leave it as it is");
+		return;
+	case GD_ACTION_FIX_LOCK:
+		snprintf(buf, size_bytes, "fix one lock: on average %.1f threads wait for it",
+			 f->lock_waiters);
+		return;
+	case GD_ACTION_FREE_GIL:
+		snprintf(buf, size_bytes, "release the GIL around the native call that waits with it");
+		return;
+	case GD_ACTION_FEWER_WORKERS:
+		snprintf(buf, size_bytes, "use fewer workers: %u are as fast on these CPUs",
+			 advice->workers);
+		return;
+	case GD_ACTION_MORE_CPU:
+		snprintf(buf, size_bytes, "give it more CPU: the code is not the problem");
+		return;
+	case GD_ACTION_LOOK_IN_CHILD:
+		snprintf(buf, size_bytes, "look at the child: the work is there");
+		return;
+	case GD_ACTION_FIX_IO:
+		snprintf(buf, size_bytes, "fix the waiting itself: less, larger or later file I/O");
+		return;
+	case GD_ACTION_FIX_SPIN:
+		snprintf(buf, size_bytes, "stop polling: wait for an event instead of yielding in a loop");
+		return;
+	case GD_ACTION_CANNOT_SAY:
+		break;
+	}
+	snprintf(buf, size_bytes, "%s",
+		 f->unknown >= 0.2 ? "it waits where gildiag has no wrapper (inside libc or static code)"
+				   : "run it longer, or with more work");
+}
+
+/* What the advice rests on and what it costs, in one or two sentences. */
+void gd_words_why(const struct gd_judged *judged, char *buf, size_t size_bytes)
+{
+	const struct gd_facts *f = &judged->facts;
+	const struct gd_verdict *verdict = &judged->verdict;
+	const char *text = "";
+
+	switch (verdict->advice.action) {
+	case GD_ACTION_THREADS:
+		if (verdict->class == GD_VERDICT_COMPUTING)
+			text = f->is_python ? "The computing releases the GIL, so threads run at the same "
+					      "time, and share memory."
+					    : "One CPU works while others are free.";
+		else if (f->sleeping >= 0.5)
+			text = "If time.sleep stands for real waiting, threads overlap it; if it paces the "
+			       "program, leave it as it is.";
+		else
+			text = "While one thread waits, others go on. Threads cost little and share memory.";
+		break;
+	case GD_ACTION_PROCESSES:
+		text = "Threads cannot compute at the same time under the GIL; processes can. They cost "
+		       "start-up, pickling, and share no memory.";
+		break;
+	case GD_ACTION_ASYNCIO:
+		text = "The loop awaits one operation after another; together they take as long as the "
+		       "longest.";
+		if (f->looped < 0.5)
+			text = "A task costs far less than a thread.";
+		break;
+	case GD_ACTION_LEAVE:
+		if (verdict->class == GD_VERDICT_IDLE)
+			text = "Measure it while it has work to do.";
+		else if (verdict->class == GD_VERDICT_COMPUTING && f->cpus < 1.5)
+			text = "On one CPU no model of concurrency makes computing faster.";
+		else if (verdict->class == GD_VERDICT_COMPUTING)
+			text = "The CPUs are busy already: more workers would only share them.";
+		else if (f->loop_timer >= 0.5)
+			text = "Nothing is outstanding but timers that it set itself.";
+		else
+			text = "The waits overlap already: more of the same gains little.";
+		break;
+	case GD_ACTION_FIX_LOCK:
+		text = "The threads take turns at it. Hold it for less, split it, or do the work outside.";
+		break;
+	case GD_ACTION_FREE_GIL:
+		text = "While it waits no other thread can run. Until it is mended, processes help.";
+		break;
+	case GD_ACTION_FEWER_WORKERS:
+		text = "More threads want to run than there are CPUs; they only take turns.";
+		break;
+	case GD_ACTION_MORE_CPU:
+		text = "It wants to run and is kept waiting: other programs, or a quota, take the CPU.";
+		break;
+	case GD_ACTION_FIX_IO:
+		text = "No model of concurrency makes a disk faster; threads help where it takes requests "
+		       "side by side.";
+		break;
+	case GD_ACTION_FIX_SPIN:
+		text = "The CPU time is spent asking whether something has happened.";
+		break;
+	case GD_ACTION_LOOK_IN_CHILD:
+		text = "This process only waits for it; several children at once would overlap.";
+		break;
+	case GD_ACTION_CANNOT_SAY:
+		break;
+	}
+	snprintf(buf, size_bytes, "%s", text);
+}
+
+/* ---- Evidence ------------------------------------------------------------------------------------------ */
+
+void gd_words_evidence(const struct gd_reason *reason, char *buf, size_t size_bytes)
+{
+	static const char *const formats[] = {
+		[GD_EVIDENCE_COMPUTING] = "computing %.0f %%",
+		[GD_EVIDENCE_WAITING] = "waiting outside %.0f %%",
+		[GD_EVIDENCE_GIL_SHARE] = "GIL held by %.0f %% of the computing",
+		[GD_EVIDENCE_RUNNING] = "%.1f threads on a CPU at once",
+		[GD_EVIDENCE_OVERLAP] = "%.1f operations outstanding at once",
+		[GD_EVIDENCE_SLEEPING] = "sleeping %.0f %%",
+		[GD_EVIDENCE_LOOP_TIMER] = "own timers %.0f %%",
+		[GD_EVIDENCE_CHILD] = "waiting for a child %.0f %%",
+		[GD_EVIDENCE_FILES] = "%.0f %% of the waits are files",
+		[GD_EVIDENCE_STARVED] = "too little CPU %.0f %%",
+		[GD_EVIDENCE_LOCK] = "%.1f threads waiting for one lock",
+		[GD_EVIDENCE_HELD_WAITS] = "%.0f %% of the waits hold the GIL",
+		[GD_EVIDENCE_IDLE] = "idle %.0f %%",
+		[GD_EVIDENCE_UNSEEN] = "unseen %.0f %%",
+		[GD_EVIDENCE_INSTANTS] = "%.0f samples",
+		[GD_EVIDENCE_YIELDS] = "%.0f yields per second",
+		[GD_EVIDENCE_CPUS] = "%.4g CPUs",
+	};
+	bool is_share = strcmp(gd_words_evidence_unit(reason->evidence), "share") == 0;
+
+	snprintf(buf, size_bytes, formats[reason->evidence],
+		 is_share ? percent(reason->value) : reason->value);
+}
