@@ -87,18 +87,18 @@ static inline long gd_arch_vfork_on(void *stack_top, int exit_signal, int (*fn)(
 		".globl vfork\n"                                                                   \
 		".type vfork, @function\n"                                                         \
 		"vfork:\n"                                                                         \
-		"	endbr64\n"                                                                  \
-		"	movq " #flag "@gottpoff(%rip), %rax\n"                                      \
-		"	movl $1, %fs:(%rax)\n"                                                      \
-		"	movq " #real "(%rip), %rax\n"                                               \
-		"	testq %rax, %rax\n"                                                         \
-		"	jz 1f\n"                                                                    \
-		"	jmp *%rax\n"                                                                \
-		"1:	popq %rdi\n" /* before our constructor: the bare system call */               \
-		"	movl $58, %eax\n"                                                           \
-		"	syscall\n"                                                                  \
-		"	pushq %rdi\n"                                                               \
-		"	ret\n"                                                                      \
+		"	endbr64\n"                                                                       \
+		"	movq " #flag "@gottpoff(%rip), %rax\n"                                     \
+		"	movl $1, %fs:(%rax)\n"                                                           \
+		"	movq " #real "(%rip), %rax\n"                                              \
+		"	testq %rax, %rax\n"                                                              \
+		"	jz 1f\n"                                                                         \
+		"	jmp *%rax\n"                                                                     \
+		"1:	popq %rdi\n" /* before our constructor: the bare system call */            \
+		"	movl $58, %eax\n"                                                                \
+		"	syscall\n"                                                                       \
+		"	pushq %rdi\n"                                                                    \
+		"	ret\n"                                                                           \
 		".size vfork, . - vfork\n")
 
 #endif

@@ -20,8 +20,9 @@ extern struct gd_section *gd_sections; /* by kind - 1 */
 extern const uint32_t *gd_arena_owner_word;
 
 /*
- * Maps a fresh image, in a fork's child in place of the parent's, and fills the process section's first facts.  Returns the memfd, or -errno.
- * Context: constructor, or a fork's child before any other thread of it exists.
+ * Maps a fresh image, in a fork's child in place of the parent's, and fills the process section's
+ * first facts.  Returns the memfd, or -errno. Context: constructor, or a fork's child before any
+ * other thread of it exists.
  */
 int gd_arena_open(void);
 

@@ -7,22 +7,22 @@
 #include "arena.h"
 #include "clock.h"
 #include <fcntl.h>
+#include <netinet/in.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
-#include <netinet/in.h>
 #include <sys/un.h>
 
-#define FD_MAX       65536
-#define EPOLL_MAX    64  /* sets */
+#define FD_MAX	  65536
+#define EPOLL_MAX 64 /* sets */
 
 struct fd_entry {
 	uint8_t role;
 	uint8_t is_outstanding;
-	uint8_t set_plus_1; /* of EPOLL_MAX; where this one is a member */
+	uint8_t set_plus_1;	/* of EPOLL_MAX; where this one is a member */
 	uint8_t own_set_plus_1; /* where this one is the epoll set */
-	int32_t peer;       /* the other end, for GD_ROLE_OWN; -1 elsewhere */
+	int32_t peer;		/* the other end, for GD_ROLE_OWN; -1 elsewhere */
 };
 
 struct epoll_set {
@@ -40,8 +40,9 @@ static struct fd_entry *entry_of(int fd)
 {
 	if (__builtin_expect(entries == NULL, 0)) {
 		struct fd_entry *expected = NULL;
-		long map = gd_syscall(SYS_mmap, 0, FD_MAX * sizeof(*entries), PROT_READ | PROT_WRITE,
-				      MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+		long map =
+			gd_syscall(SYS_mmap, 0, FD_MAX * sizeof(*entries), PROT_READ | PROT_WRITE,
+				   MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 
 		if (map < 0 && map > -4096)
 			return NULL;
@@ -92,7 +93,8 @@ static void change_outstanding(struct fd_entry *entry, bool is_outstanding)
 	entry->is_outstanding = is_outstanding;
 }
 
-/* ---- Asking the kernel ------------------------------------------------------------------------- */
+/* ---- Asking the kernel -------------------------------------------------------------------------
+ */
 
 /*
  * A connected socket that came to us by inheritance or by a call that we do not see: who began?
@@ -143,12 +145,12 @@ static enum gd_role ask_anonymous(int fd)
 		const char *name;
 		enum gd_role role;
 	} names[] = {
-		{ "anon_inode:[eventfd]", GD_ROLE_OWN },
-		{ "anon_inode:[timerfd]", GD_ROLE_TIMER },
-		{ "anon_inode:[eventpoll]", GD_ROLE_EPOLL },
-		{ "anon_inode:[pidfd]", GD_ROLE_CHILD },
-		{ "pidfd:", GD_ROLE_CHILD }, /* since Linux 6.9 on a file system of its own */
-		{ "anon_inode:[signalfd]", GD_ROLE_SIGNAL },
+		{"anon_inode:[eventfd]", GD_ROLE_OWN},
+		{"anon_inode:[timerfd]", GD_ROLE_TIMER},
+		{"anon_inode:[eventpoll]", GD_ROLE_EPOLL},
+		{"anon_inode:[pidfd]", GD_ROLE_CHILD},
+		{"pidfd:", GD_ROLE_CHILD}, /* since Linux 6.9 on a file system of its own */
+		{"anon_inode:[signalfd]", GD_ROLE_SIGNAL},
 	};
 	char path[32] = "/proc/self/fd/";
 	char link[64] = "";
@@ -188,14 +190,15 @@ static enum gd_role ask(int fd)
 		char termios[64];
 
 		return gd_syscall(SYS_ioctl, fd, 0x5401 /* TCGETS */, termios) == 0 ? GD_ROLE_TTY
-										     : GD_ROLE_OTHER;
+										    : GD_ROLE_OTHER;
 	}
 	default:
 		return ask_anonymous(fd); /* anonymous inodes have no type */
 	}
 }
 
-/* ---- Following ----------------------------------------------------------------------------------- */
+/* ---- Following
+ * ----------------------------------------------------------------------------------- */
 
 enum gd_role gd_fd_role(int fd)
 {
@@ -271,7 +274,7 @@ void gd_fd_forget(int fd)
 		add(&set->roles[entry->role], -1);
 	if (entry->own_set_plus_1)
 		dissolve(entry);
-	*entry = (struct fd_entry){ .peer = -1 };
+	*entry = (struct fd_entry){.peer = -1};
 }
 
 void gd_fd_forget_range(unsigned int first, unsigned int last)
@@ -307,7 +310,8 @@ bool gd_fd_is_outstanding(int fd)
 	return entry && entry->is_outstanding;
 }
 
-/* ---- Sets ------------------------------------------------------------------------------------------ */
+/* ---- Sets
+ * ------------------------------------------------------------------------------------------ */
 
 static void count_role(struct gd_fd_set *set, enum gd_role role, uint32_t n)
 {

@@ -22,11 +22,11 @@ struct surroundings {
 	int32_t locked; /* x - 104 */
 	int32_t padding;
 	uint64_t switch_number;
-	char cond[48];           /* x - 88 */
-	int32_t mutex[2];        /* x - 40: lock, count */
-	int32_t mutex_owner;     /* x - 32 */
-	char mutex_rest[28];     /* to x */
-	char switch_cond[48];    /* x */
+	char cond[48];		 /* x - 88 */
+	int32_t mutex[2];	 /* x - 40: lock, count */
+	int32_t mutex_owner;	 /* x - 32 */
+	char mutex_rest[28];	 /* to x */
+	char switch_cond[48];	 /* x */
 	int32_t switch_mutex[2]; /* x + 48 */
 	int32_t switch_mutex_owner;
 };
@@ -45,8 +45,8 @@ static uintptr_t *negative_of(uintptr_t cond)
 static bool read_surroundings(uintptr_t cond, struct surroundings *ret)
 {
 	uintptr_t from = cond - offsetof(struct surroundings, switch_cond);
-	struct iovec local = { ret, sizeof(*ret) };
-	struct iovec remote = { (void *)from, sizeof(*ret) };
+	struct iovec local = {ret, sizeof(*ret)};
+	struct iovec remote = {(void *)from, sizeof(*ret)};
 
 	if (from / GD_PAGE_BYTES == (from + sizeof(*ret) - 1) / GD_PAGE_BYTES) {
 		memcpy(ret, (const void *)from, sizeof(*ret));
@@ -65,8 +65,8 @@ static bool is_switch_cond(uintptr_t cond)
 	if (!read_surroundings(cond, &s))
 		return false;
 	/* The owners are compared with each other, not with gettid: right in PID namespaces too. */
-	return s.switch_mutex_owner != 0 && s.switch_mutex_owner == s.mutex_owner && s.locked == 1 &&
-	       s.interval_us >= 1 && s.interval_us <= 100000000;
+	return s.switch_mutex_owner != 0 && s.switch_mutex_owner == s.mutex_owner &&
+	       s.locked == 1 && s.interval_us >= 1 && s.interval_us <= 100000000;
 }
 
 /* Several threads may learn different GILs at once; one GIL is learnt by its holder only. */

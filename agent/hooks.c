@@ -21,9 +21,11 @@ static void *find(const char *name, const char *version)
 	void *found = dlvsym(RTLD_NEXT, name, version);
 
 	if (!found)
-		found = dlsym(RTLD_NEXT, name); /* another libc, or a function younger than version */
+		found = dlsym(RTLD_NEXT,
+			      name); /* another libc, or a function younger than version */
 	if (!found) {
-		/* glibc before 2.34, where libpthread came by dlopen(RTLD_LOCAL): out of RTLD_NEXT's scope. */
+		/* glibc before 2.34, where libpthread came by dlopen(RTLD_LOCAL): out of
+		 * RTLD_NEXT's scope. */
 		void *lib = dlopen("libpthread.so.0", RTLD_LAZY | RTLD_NOLOAD);
 
 		if (lib)

@@ -6,6 +6,7 @@
 #ifndef GD_HOOKS_H
 #define GD_HOOKS_H
 
+#include <fcntl.h>
 #include <netdb.h>
 #include <poll.h>
 #include <pthread.h>
@@ -14,7 +15,9 @@
 #include <signal.h>
 #include <spawn.h>
 #include <stdbool.h>
+#include <stdlib.h>
 #include <sys/epoll.h>
+#include <sys/prctl.h>
 #include <sys/select.h>
 #include <sys/sendfile.h>
 #include <sys/socket.h>
@@ -24,9 +27,6 @@
 #include <threads.h>
 #include <time.h>
 #include <unistd.h>
-#include <fcntl.h>
-#include <stdlib.h>
-#include <sys/prctl.h>
 
 #define GD_EXPORT __attribute__((visibility("default")))
 

@@ -24,7 +24,8 @@ GD_EXPORT const uint32_t gildiag_agent_abi = GD_ABI_MAJOR << 16 | GD_ABI_MINOR;
 
 static uint64_t cookie;
 
-/* ---- Facts about the program -------------------------------------------------------------------- */
+/* ---- Facts about the program --------------------------------------------------------------------
+ */
 
 static void copy_path(char *to, const char *from)
 {
@@ -112,7 +113,8 @@ static void note_runtime(int argc, char **argv)
 	note_script(argc, argv);
 }
 
-/* ---- Birth --------------------------------------------------------------------------------------- */
+/* ---- Birth
+ * --------------------------------------------------------------------------------------- */
 
 static void note_cookie(void)
 {
@@ -120,11 +122,12 @@ static void note_cookie(void)
 	cookie ^= gd_ticks();
 	gd_process->cookie = cookie;
 	gd_process->cookie_address = (uint64_t)(uintptr_t)&cookie;
-	gd_process->slot_tls_offset = (uint64_t)((uintptr_t)&gd_self_slot -
-						 (uintptr_t)__builtin_thread_pointer());
+	gd_process->slot_tls_offset =
+		(uint64_t)((uintptr_t)&gd_self_slot - (uintptr_t)__builtin_thread_pointer());
 }
 
-/* ---- Fork ---------------------------------------------------------------------------------------- */
+/* ---- Fork
+ * ---------------------------------------------------------------------------------------- */
 
 /* Only the forking thread lives on, with private state copied from the parent. */
 static void fork_child(void)
@@ -149,8 +152,8 @@ static void fork_child(void)
 	memcpy(gd_process->script, parent.script, sizeof(parent.script));
 	memcpy(gd_process->runtime, parent.runtime, sizeof(parent.runtime));
 	memcpy(gd_process->runtime_version, parent.runtime_version, sizeof(parent.runtime_version));
-	gd_process->flags = (parent.flags & (GD_FLAG_FREE_THREADED | GD_FLAG_SECCOMP)) |
-			    GD_FLAG_FORKED;
+	gd_process->flags =
+		(parent.flags & (GD_FLAG_FREE_THREADED | GD_FLAG_SECCOMP)) | GD_FLAG_FORKED;
 	note_cookie();
 	gd_gil_reset();
 	gd_lock_reset();
@@ -196,7 +199,8 @@ static __attribute__((constructor)) void wake(int argc, char **argv)
 	errno = saved_errno;
 }
 
-/* ---- End ----------------------------------------------------------------------------------------- */
+/* ---- End
+ * ----------------------------------------------------------------------------------------- */
 
 /* False in children that run on our image: by vfork, or by a bare clone. */
 static bool is_ours(void)

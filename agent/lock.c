@@ -7,10 +7,10 @@
 #include "clock.h"
 #include <sys/mman.h>
 
-#define INDEX_SIZE   (2 * GD_LOCK_CAPACITY) /* at most half full */
-#define PROBES       64
-#define PARKED_SIZE  4096
-#define STACK_REACH  65536 /* a wait_entry lies this close above the wrapper's frame */
+#define INDEX_SIZE  (2 * GD_LOCK_CAPACITY) /* at most half full */
+#define PROBES	    64
+#define PARKED_SIZE 4096
+#define STACK_REACH 65536 /* a wait_entry lies this close above the wrapper's frame */
 
 struct index_entry {
 	uintptr_t key;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Two clones without exit signal: the sampler is the orphan of a child that we reap at once, so the
- * target's wait() and SIGCHLD know nothing of it.  Both borrow our memory while we stand still; they
- * make raw system calls only.
+ * target's wait() and SIGCHLD know nothing of it.  Both borrow our memory while we stand still;
+ * they make raw system calls only.
  */
 #include "sampler_start.h"
 #include "clock.h"
@@ -38,8 +38,8 @@ static char inner_stack[STACK_BYTES] __attribute__((aligned(16)));
 /* Where the sampler may be, seen from the agent: in the build tree and after an installation. */
 static bool find_paths(struct start *start)
 {
-	static const char *const relative[2] = { "/../../libexec/gildiag/gildiag-sampler",
-						 "/../../../libexec/gildiag/gildiag-sampler" };
+	static const char *const relative[2] = {"/../../libexec/gildiag/gildiag-sampler",
+						"/../../../libexec/gildiag/gildiag-sampler"};
 	Dl_info info;
 	size_t folder;
 
@@ -120,7 +120,8 @@ bool gd_sampler_start(int memfd, int listener, int marker, const char *session_p
 	gd_syscall(SYS_rt_sigprocmask, SIG_SETMASK, &all, &before, sizeof(all));
 	outer = gd_arch_vfork_on(outer_stack + STACK_BYTES, 0, run_outer, &start);
 	do {
-		err = outer > 0 ? gd_syscall(SYS_wait4, outer, NULL, __WALL | __WNOTHREAD, NULL) : 0;
+		err = outer > 0 ? gd_syscall(SYS_wait4, outer, NULL, __WALL | __WNOTHREAD, NULL)
+				: 0;
 	} while (err == -4); /* EINTR */
 	if (is_subreaper)
 		gd_syscall(SYS_prctl, PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);

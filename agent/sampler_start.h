@@ -6,9 +6,9 @@
 #include <stdbool.h>
 
 /*
- * Starts gildiag-sampler, found relative to the agent's own file, with memfd, listener and marker as
- * its descriptors 0, 1 and 2.  The target keeps its descriptors, children and signals as they were.
- * False: not started.  Context: constructor.
+ * Starts gildiag-sampler, found relative to the agent's own file, with memfd, listener and marker
+ * as its descriptors 0, 1 and 2.  The target keeps its descriptors, children and signals as they
+ * were. False: not started.  Context: constructor.
  */
 bool gd_sampler_start(int memfd, int listener, int marker, const char *session_path);
 

@@ -29,7 +29,8 @@ char gd_session_variable[GD_SESSION_PATH_BYTES];
 static char *const session_path = gd_session_variable + sizeof(VARIABLE_PREFIX) - 1;
 #define SESSION_PATH_BYTES (sizeof(gd_session_variable) - sizeof(VARIABLE_PREFIX) + 1)
 
-/* ---- The folder ------------------------------------------------------------------------------- */
+/* ---- The folder -------------------------------------------------------------------------------
+ */
 
 static bool is_ours(const char *path)
 {
@@ -68,7 +69,7 @@ static bool make_folder(const char *base)
 static bool make_session(void)
 {
 	char cwd[GD_SESSION_PATH_BYTES];
-	const char *bases[4] = { NULL, getenv(env_RUNTIME_DIR), getenv(env_TMPDIR), "/tmp" };
+	const char *bases[4] = {NULL, getenv(env_RUNTIME_DIR), getenv(env_TMPDIR), "/tmp"};
 
 	if (gd_syscall(SYS_getcwd, cwd, sizeof(cwd)) > 0 && cwd[0] == '/')
 		bases[0] = cwd[1] ? cwd : "";
@@ -88,7 +89,8 @@ static int lock_marker(void)
 
 	gd_text_add(&text, session_path);
 	gd_text_add(&text, "/" GD_SESSION_MARKER);
-	fd = gd_syscall(SYS_openat, AT_FDCWD, path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+	fd = gd_syscall(SYS_openat, AT_FDCWD, path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW,
+			0600);
 	if (fd < 0)
 		return -1;
 	if (gd_syscall(SYS_flock, fd, LOCK_EX | LOCK_NB) < 0) {
@@ -99,7 +101,8 @@ static int lock_marker(void)
 	return (int)fd;
 }
 
-/* ---- The socket ------------------------------------------------------------------------------- */
+/* ---- The socket -------------------------------------------------------------------------------
+ */
 
 /*
  * A socket's path has 108 bytes at most: a longer one is reached through the folder's descriptor,
@@ -115,8 +118,8 @@ static bool socket_address(struct sockaddr_un *ret_addr, long *ret_folder)
 	gd_text_add(&text, "/" GD_SESSION_SOCKET);
 	if (gd_text_fits(&text))
 		return true;
-	*ret_folder = gd_syscall(SYS_openat, AT_FDCWD, session_path,
-				 O_PATH | O_DIRECTORY | O_CLOEXEC, 0);
+	*ret_folder =
+		gd_syscall(SYS_openat, AT_FDCWD, session_path, O_PATH | O_DIRECTORY | O_CLOEXEC, 0);
 	if (*ret_folder < 0)
 		return false;
 	text = gd_text_begin(ret_addr->sun_path, sizeof(ret_addr->sun_path));
@@ -152,16 +155,16 @@ static int open_socket(int call)
 /* One message with the descriptor beside it; the sampler may be busy, the kernel keeps it. */
 static bool hand_over(int memfd)
 {
-	struct gd_hello hello = { GD_HELLO_MAGIC, GD_ABI_MAJOR, GD_HELLO_WATCH, gd_process->pid, 0 };
+	struct gd_hello hello = {GD_HELLO_MAGIC, GD_ABI_MAJOR, GD_HELLO_WATCH, gd_process->pid, 0};
 	union {
 		struct cmsghdr header;
 		char space[CMSG_SPACE(sizeof(int))];
-	} control = { 0 };
-	struct iovec iov = { &hello, sizeof(hello) };
-	struct msghdr msg = { .msg_iov = &iov,
-			      .msg_iovlen = 1,
-			      .msg_control = &control,
-			      .msg_controllen = sizeof(control) };
+	} control = {0};
+	struct iovec iov = {&hello, sizeof(hello)};
+	struct msghdr msg = {.msg_iov = &iov,
+			     .msg_iovlen = 1,
+			     .msg_control = &control,
+			     .msg_controllen = sizeof(control)};
 	int fd = open_socket(SYS_connect);
 	long sent;
 
@@ -194,13 +197,15 @@ void gd_session_join(int memfd)
 	const char *given = getenv(env_SESSION);
 	const char *no_sampler = getenv(env_NO_SAMPLER);
 	bool want_sampler = !no_sampler || !no_sampler[0] || no_sampler[0] == '0';
-	bool found = given && given[0] == '/' && strlen(given) < SESSION_PATH_BYTES &&
-		     is_ours(given);
+	bool found =
+		given && given[0] == '/' && strlen(given) < SESSION_PATH_BYTES && is_ours(given);
 
 	if (found)
 		strcpy(session_path, given);
 	if (found || make_session())
 		memcpy(gd_session_variable, VARIABLE_PREFIX, sizeof(VARIABLE_PREFIX) - 1);
+	if (gd_session_variable[0] && !given)
+		putenv(gd_session_variable); /* for children that libc starts by itself (popen) */
 	if (!gd_session_variable[0]) {
 		gd_process->flags |= GD_FLAG_NO_SAMPLER;
 	} else if (!want_sampler) {
@@ -222,7 +227,8 @@ void gd_session_rejoin(int memfd)
 	gd_syscall(SYS_close, memfd);
 }
 
-/* ---- The file --------------------------------------------------------------------------------- */
+/* ---- The file ---------------------------------------------------------------------------------
+ */
 
 static int write_all(void *to, const void *from, size_t size_bytes, uint64_t offset)
 {

@@ -11,8 +11,8 @@
 #define GD_SESSION_PATH_BYTES 1024
 
 /*
- * "GILDIAG_SESSION=" and the absolute path of the session's folder, for environments of descendants;
- * empty: there is no session, nothing is kept.
+ * "GILDIAG_SESSION=" and the absolute path of the session's folder, for environments of
+ * descendants; empty: there is no session, nothing is kept.
  */
 extern char gd_session_variable[GD_SESSION_PATH_BYTES];
 

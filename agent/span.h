@@ -19,7 +19,7 @@ struct gd_span {
 static inline __attribute__((always_inline)) struct gd_span
 gd_span_begin(uint16_t cause, uint64_t object, uint32_t outside)
 {
-	struct gd_span span = { .self = gd_thread_get(), .lock = NULL, .cause = cause };
+	struct gd_span span = {.self = gd_thread_get(), .lock = NULL, .cause = cause};
 
 	if (span.self && !gd_account_begin(span.self, cause, object, outside,
 					   (uintptr_t)__builtin_frame_address(0)))
@@ -30,7 +30,7 @@ gd_span_begin(uint16_t cause, uint64_t object, uint32_t outside)
 /* A span that books nothing, for calls that cannot block. */
 static inline struct gd_span gd_span_none(void)
 {
-	return (struct gd_span){ .self = NULL, .lock = NULL, .cause = 0 };
+	return (struct gd_span){.self = NULL, .lock = NULL, .cause = 0};
 }
 
 static inline void gd_span_end(const struct gd_span *span)
@@ -40,8 +40,8 @@ static inline void gd_span_end(const struct gd_span *span)
 }
 
 /* A wait for something that other threads must do. */
-static inline __attribute__((always_inline)) struct gd_span
-gd_span_begin_lock(uint16_t cause, uintptr_t key)
+static inline __attribute__((always_inline)) struct gd_span gd_span_begin_lock(uint16_t cause,
+									       uintptr_t key)
 {
 	struct gd_span span = gd_span_begin(cause, key, 0);
 

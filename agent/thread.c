@@ -16,6 +16,7 @@
 __thread struct gd_local *gd_self;
 __thread struct gd_thread *gd_self_slot;
 __thread int gd_vfork_open;
+bool gd_thread_is_one_of_many;
 
 static struct gd_local *locals; /* GD_THREAD_CAPACITY, private, sparse */
 static uint32_t ended_count;
@@ -84,7 +85,8 @@ static void fold(const struct gd_thread *slot)
 
 static bool claim_ended(uint32_t *ret_index)
 {
-	uint32_t used = __atomic_load_n(&gd_sections[GD_SECTION_THREADS - 1].used, __ATOMIC_ACQUIRE);
+	uint32_t used =
+		__atomic_load_n(&gd_sections[GD_SECTION_THREADS - 1].used, __ATOMIC_ACQUIRE);
 	uint32_t from = __atomic_load_n(&ended_cursor, __ATOMIC_RELAXED);
 
 	for (uint32_t i = 0; i < used; i++) {
@@ -166,13 +168,16 @@ struct gd_local *gd_thread_find(void)
 		return NULL;
 	if (self)
 		return self;
-	/* A thread that ended keeps no slot; nor does a signal handler that hits the lines below. */
+	/* A thread that ended keeps no slot; nor does a signal handler that hits the lines below.
+	 */
 	if (!gd_process || is_registering)
 		return NULL;
 	is_registering = true;
 	self = claim();
 	if (self)
 		adopt(self, gd_ticks());
+	if (gd_process->threads_born > 1)
+		gd_thread_is_one_of_many = true; /* made by something else than pthread_create */
 	/* No slot: stay marked, so that a full table costs its search once per thread. */
 	is_registering = self == NULL;
 	return self;
@@ -197,7 +202,8 @@ void gd_thread_note_run_delay(struct gd_local *self)
 
 	if (gd_process->flags & GD_FLAG_SECCOMP)
 		return;
-	fd = gd_syscall(SYS_openat, AT_FDCWD, "/proc/thread-self/schedstat", O_RDONLY | O_CLOEXEC, 0);
+	fd = gd_syscall(SYS_openat, AT_FDCWD, "/proc/thread-self/schedstat", O_RDONLY | O_CLOEXEC,
+			0);
 	if (fd < 0)
 		return;
 	n = gd_syscall(SYS_read, fd, text, sizeof(text));
@@ -257,6 +263,7 @@ GD_EXPORT int pthread_create(pthread_t *thread, const pthread_attr_t *attr, void
 	struct gd_local *child = gd_thread_get() ? claim() : NULL;
 	int ret;
 
+	gd_thread_is_one_of_many = true;
 	if (!child)
 		return GD_REAL(pthread_create)(thread, attr, start, arg);
 	child->start = start;

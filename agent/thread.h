@@ -17,30 +17,31 @@ struct gd_gil_known;
 /* Private to one thread, except start_*: written by its creator before it runs. */
 struct gd_local {
 	struct gd_thread *slot;
-	uint32_t index;      /* of the slot */
-	bool in_wait;        /* a wait is being booked: whatever is called inside is part of it */
-	bool poll_was_io;    /* how the last poll of a quiet client socket ended: the next guess */
-	bool is_busy;        /* inside our own bookkeeping: a signal handler must not enter */
-	bool is_detached;    /* ended: its last wrapped calls pass through */
-	bool is_waiting_gil; /* between the first timed wait for a GIL and the take */
-	uint8_t key_rounds;  /* of the thread-specific-data destructor */
+	uint32_t index;	      /* of the slot */
+	bool in_wait;	      /* a wait is being booked: whatever is called inside is part of it */
+	bool poll_was_io;     /* how the last poll of a quiet client socket ended: the next guess */
+	bool is_busy;	      /* inside our own bookkeeping: a signal handler must not enter */
+	bool is_detached;     /* ended: its last wrapped calls pass through */
+	bool is_waiting_gil;  /* between the first timed wait for a GIL and the take */
+	uint8_t key_rounds;   /* of the thread-specific-data destructor */
 	uint32_t held_next;   /* where the next entry of held goes */
 	uintptr_t wait_frame; /* stack address of the open wait, to notice a longjmp out of it */
-	uint64_t wait_began; /* ticks */
+	uint64_t wait_began;  /* ticks */
 	/* Span since the CPU clock was last read. */
-	uint64_t flushed;      /* ticks */
-	uint64_t flushed_ns;   /* CLOCK_MONOTONIC */
-	uint64_t flushed_cpu;  /* CLOCK_THREAD_CPUTIME_ID */
-	uint32_t touched;      /* bit per cause with time since then */
-	uint64_t mark[GD_CAUSE_COUNT];  /* slot->ticks at the flush */
+	uint64_t flushed;		/* ticks */
+	uint64_t flushed_ns;		/* CLOCK_MONOTONIC */
+	uint64_t flushed_cpu;		/* CLOCK_THREAD_CPUTIME_ID */
+	uint32_t touched;		/* bit per cause with time since then */
+	uint64_t mark[GD_CAUSE_COUNT];	/* slot->ticks at the flush */
 	uint64_t brief[GD_CAUSE_COUNT]; /* of waits so short that they hardly left the CPU */
-	uintptr_t held[GD_HELD_MAX]; /* semaphores that it acquired last; 0: given back */
-	uint64_t gil_wait_began;        /* ticks */
+	uintptr_t held[GD_HELD_MAX];	/* semaphores that it acquired last; 0: given back */
+	uint64_t gil_wait_began;	/* ticks */
 	void *(*start)(void *);
 	void *start_arg;
 };
 
-/* The calling thread; NULL before its first wrapped call, after its end, and before the agent woke. */
+/* The calling thread; NULL before its first wrapped call, after its end, and before the agent woke.
+ */
 extern __thread struct gd_local *gd_self __attribute__((tls_model("initial-exec")));
 
 /* Its slot, for the probes: they find it through gd_process.slot_tls_offset. */
@@ -48,6 +49,9 @@ extern __thread struct gd_thread *gd_self_slot __attribute__((tls_model("initial
 
 /* 1: a child made by vfork may be running on our memory (see GD_ARCH_VFORK). */
 extern __thread int gd_vfork_open __attribute__((tls_model("initial-exec")));
+
+/* A second thread was born: from now on locks can be contended. */
+extern bool gd_thread_is_one_of_many;
 
 /*
  * The calling thread, registered if need be.  NULL: not watched (agent asleep, no slot left, thread

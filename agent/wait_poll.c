@@ -14,8 +14,8 @@ static uint16_t cause_of(const struct gd_fd_set *set, enum gd_timeout timeout, b
 	if (set->servers)
 		return GD_CAUSE_SERVE;
 	if (set->clients) {
-		/* Kept open for later, or in the middle of a long answer?  With a timer of its own, as
-		 * the last time; without one, there is nothing else that it could wait for. */
+		/* Kept open for later, or in the middle of a long answer?  With a timer of its own,
+		 * as the last time; without one, there is nothing else that it could wait for. */
 		*ret_is_guess = true;
 		return timeout == GD_TIMEOUT_NONE || quiet_was_io ? GD_CAUSE_POLL
 								  : GD_CAUSE_LOOP_TIMER;
@@ -39,7 +39,7 @@ static uint16_t cause_of(const struct gd_fd_set *set, enum gd_timeout timeout, b
 struct gd_poll gd_wait_poll_begin(const struct gd_fd_set *set, enum gd_timeout timeout,
 				  bool is_loop, uintptr_t frame)
 {
-	struct gd_poll poll = { .span = { .self = gd_thread_get() } };
+	struct gd_poll poll = {.span = {.self = gd_thread_get()}};
 	struct gd_local *self = poll.span.self;
 	uint32_t outside = 0;
 

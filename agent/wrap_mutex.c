@@ -8,13 +8,28 @@
 #include <errno.h>
 
 /*
- * glibc's lock word (nptl/lowlevellock.h): 0 free, 1 taken, 2 taken and waited for.  Not for robust,
- * priority-inheriting and process-shared ones, which keep a thread id there: not 0 while taken, so
- * the question has the same answer.
+ * glibc's lock word (nptl/lowlevellock.h): 0 free, 1 taken, 2 taken and waited for.  Robust,
+ * priority-inheriting and other special ones keep a thread id there: not 0 while taken, so the
+ * question has the same answer.
  */
 static inline bool is_free(const pthread_mutex_t *mutex)
 {
 	return __atomic_load_n(&mutex->__data.__lock, __ATOMIC_RELAXED) == 0;
+}
+
+/* Normal, recursive, error-checking, adaptive: trying and then locking is the same as locking. */
+static inline bool is_simple(const pthread_mutex_t *mutex)
+{
+	return (mutex->__data.__kind & 0x7f) <= PTHREAD_MUTEX_ADAPTIVE_NP;
+}
+
+/* A recursive mutex that the thread has already is not waited for. */
+static bool is_mine(const pthread_mutex_t *mutex)
+{
+	const struct gd_local *self = gd_self;
+
+	return (mutex->__data.__kind & 0x7f) == PTHREAD_MUTEX_RECURSIVE_NP && self &&
+	       __atomic_load_n(&mutex->__data.__owner, __ATOMIC_RELAXED) == self->slot->tid;
 }
 
 static __attribute__((noinline)) int lock_contended(pthread_mutex_t *mutex)
@@ -22,17 +37,30 @@ static __attribute__((noinline)) int lock_contended(pthread_mutex_t *mutex)
 	struct gd_span span;
 	int ret;
 
+	if (is_mine(mutex))
+		return GD_REAL(pthread_mutex_lock)(mutex);
 	span = gd_span_begin_lock(GD_CAUSE_MUTEX, (uintptr_t)mutex);
 	ret = GD_REAL(pthread_mutex_lock)(mutex);
 	gd_span_end_lock(&span, false);
 	return ret;
 }
 
+/*
+ * In a process with one thread nothing contends, and glibc's lock needs no atomic operation.  With
+ * more, a lock that looked free may be gone: trying tells, and costs no more than locking.
+ */
 GD_EXPORT int pthread_mutex_lock(pthread_mutex_t *mutex)
 {
-	if (is_free(mutex) || gd_gil_owns_mutex(mutex))
+	int ret;
+
+	if (gd_gil_owns_mutex(mutex))
 		return GD_REAL(pthread_mutex_lock)(mutex);
-	return lock_contended(mutex);
+	if (!is_free(mutex))
+		return lock_contended(mutex);
+	if (!gd_thread_is_one_of_many || !is_simple(mutex))
+		return GD_REAL(pthread_mutex_lock)(mutex);
+	ret = GD_REAL(pthread_mutex_trylock)(mutex);
+	return ret == EBUSY ? lock_contended(mutex) : ret;
 }
 
 GD_EXPORT int pthread_mutex_timedlock(pthread_mutex_t *mutex, const struct timespec *deadline)
@@ -40,7 +68,7 @@ GD_EXPORT int pthread_mutex_timedlock(pthread_mutex_t *mutex, const struct times
 	struct gd_span span;
 	int ret;
 
-	if (is_free(mutex))
+	if (is_free(mutex) || is_mine(mutex))
 		return GD_REAL(pthread_mutex_timedlock)(mutex, deadline);
 	span = gd_span_begin_lock(GD_CAUSE_MUTEX, (uintptr_t)mutex);
 	ret = GD_REAL(pthread_mutex_timedlock)(mutex, deadline);
@@ -56,7 +84,7 @@ GD_EXPORT int pthread_mutex_clocklock(pthread_mutex_t *mutex, clockid_t clock,
 
 	if (!GD_REAL(pthread_mutex_clocklock))
 		return ENOSYS;
-	if (is_free(mutex))
+	if (is_free(mutex) || is_mine(mutex))
 		return gd_real.pthread_mutex_clocklock(mutex, clock, deadline);
 	span = gd_span_begin_lock(GD_CAUSE_MUTEX, (uintptr_t)mutex);
 	ret = gd_real.pthread_mutex_clocklock(mutex, clock, deadline);
@@ -72,7 +100,7 @@ GD_EXPORT int mtx_lock(mtx_t *mutex)
 
 	if (!GD_REAL(mtx_lock))
 		return thrd_error;
-	if (is_free((pthread_mutex_t *)mutex))
+	if (is_free((pthread_mutex_t *)mutex) || is_mine((pthread_mutex_t *)mutex))
 		return gd_real.mtx_lock(mutex);
 	span = gd_span_begin_lock(GD_CAUSE_MUTEX, (uintptr_t)mutex);
 	ret = gd_real.mtx_lock(mutex);
@@ -87,7 +115,7 @@ GD_EXPORT int mtx_timedlock(mtx_t *restrict mutex, const struct timespec *restri
 
 	if (!GD_REAL(mtx_timedlock))
 		return thrd_error;
-	if (is_free((pthread_mutex_t *)mutex))
+	if (is_free((pthread_mutex_t *)mutex) || is_mine((pthread_mutex_t *)mutex))
 		return gd_real.mtx_timedlock(mutex, deadline);
 	span = gd_span_begin_lock(GD_CAUSE_MUTEX, (uintptr_t)mutex);
 	ret = gd_real.mtx_timedlock(mutex, deadline);
@@ -95,7 +123,8 @@ GD_EXPORT int mtx_timedlock(mtx_t *restrict mutex, const struct timespec *restri
 	return ret;
 }
 
-/* ---- Reader-writer locks: trying first is exact and cheap, their word has no simple meaning ------ */
+/* ---- Reader-writer locks: trying first is exact and cheap, their word has no simple meaning
+ * ------ */
 
 GD_EXPORT int pthread_rwlock_rdlock(pthread_rwlock_t *lock)
 {

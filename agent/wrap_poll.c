@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * poll, select, epoll_wait.  A call that cannot wait (timeout zero) is computing and passes through.
+ * poll, select, epoll_wait.  A call that cannot wait (timeout zero) is computing and passes
+ * through.
  */
 #include "wait_poll.h"
 #include <errno.h>
@@ -28,10 +29,10 @@ static void count_selected(struct gd_fd_set *set, int count, const fd_set *in, c
 static struct gd_poll begin_poll(const struct pollfd *fds, nfds_t count, enum gd_timeout timeout,
 				 uintptr_t frame)
 {
-	struct gd_fd_set set = { 0 };
+	struct gd_fd_set set = {0};
 
 	if (timeout == GD_TIMEOUT_ZERO || !gd_process)
-		return (struct gd_poll){ .span = gd_span_none() };
+		return (struct gd_poll){.span = gd_span_none()};
 	count_polled(&set, fds, count);
 	return gd_wait_poll_begin(&set, timeout, count > 1, frame);
 }
@@ -76,16 +77,17 @@ GD_EXPORT int __ppoll_chk(struct pollfd *fds, nfds_t count, const struct timespe
 	return ret;
 }
 
-/* ---- select ------------------------------------------------------------------------------------ */
+/* ---- select ------------------------------------------------------------------------------------
+ */
 
 static struct gd_poll begin_select(int count, const fd_set *in, const fd_set *out,
 				   enum gd_timeout timeout, uintptr_t frame)
 {
-	struct gd_fd_set set = { 0 };
+	struct gd_fd_set set = {0};
 	uint32_t members;
 
 	if (timeout == GD_TIMEOUT_ZERO || !gd_process)
-		return (struct gd_poll){ .span = gd_span_none() };
+		return (struct gd_poll){.span = gd_span_none()};
 	count_selected(&set, count, in, out);
 	members = set.servers + set.clients + set.own + set.timers + set.children + set.pipes +
 		  set.terminals + set.others;
@@ -95,7 +97,7 @@ static struct gd_poll begin_select(int count, const fd_set *in, const fd_set *ou
 GD_EXPORT int select(int count, fd_set *restrict in, fd_set *restrict out, fd_set *restrict except,
 		     struct timeval *restrict timeout)
 {
-	enum gd_timeout kind = !timeout ? GD_TIMEOUT_NONE
+	enum gd_timeout kind = !timeout					       ? GD_TIMEOUT_NONE
 			       : timeout->tv_sec == 0 && timeout->tv_usec == 0 ? GD_TIMEOUT_ZERO
 									       : GD_TIMEOUT_SOME;
 	struct gd_poll wait = begin_select(count, in, out, kind, FRAME);
@@ -108,9 +110,8 @@ GD_EXPORT int select(int count, fd_set *restrict in, fd_set *restrict out, fd_se
 	return ret;
 }
 
-GD_EXPORT int pselect(int count, fd_set *restrict in, fd_set *restrict out,
-		      fd_set *restrict except, const struct timespec *restrict timeout,
-		      const sigset_t *restrict mask)
+GD_EXPORT int pselect(int count, fd_set *restrict in, fd_set *restrict out, fd_set *restrict except,
+		      const struct timespec *restrict timeout, const sigset_t *restrict mask)
 {
 	struct gd_poll wait = begin_select(count, in, out, gd_timeout_of_spec(timeout), FRAME);
 	int ret = GD_REAL(pselect)(count, in, out, except, timeout, mask);
@@ -119,7 +120,8 @@ GD_EXPORT int pselect(int count, fd_set *restrict in, fd_set *restrict out,
 	return ret;
 }
 
-/* ---- epoll --------------------------------------------------------------------------------------- */
+/* ---- epoll
+ * --------------------------------------------------------------------------------------- */
 
 GD_EXPORT int epoll_ctl(int epfd, int op, int fd, struct epoll_event *event)
 {
@@ -135,10 +137,10 @@ GD_EXPORT int epoll_ctl(int epfd, int op, int fd, struct epoll_event *event)
 
 static struct gd_poll begin_epoll(int epfd, enum gd_timeout timeout, uintptr_t frame)
 {
-	struct gd_fd_set set = { 0 };
+	struct gd_fd_set set = {0};
 
 	if (timeout == GD_TIMEOUT_ZERO || !gd_process)
-		return (struct gd_poll){ .span = gd_span_none() };
+		return (struct gd_poll){.span = gd_span_none()};
 	gd_fd_epoll_count(&set, epfd);
 	return gd_wait_poll_begin(&set, timeout, true, frame);
 }

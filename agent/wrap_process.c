@@ -15,7 +15,8 @@
 
 GD_ARCH_VFORK(gd_vfork_open, gd_real_vfork);
 
-/* ---- Waiting for children ------------------------------------------------------------------------ */
+/* ---- Waiting for children
+ * ------------------------------------------------------------------------ */
 
 static inline __attribute__((always_inline)) struct gd_span begin_child(int options)
 {
@@ -67,10 +68,11 @@ GD_EXPORT pid_t wait4(pid_t pid, int *status, int options, struct rusage *usage)
 	return ret;
 }
 
-/* ---- exec ------------------------------------------------------------------------------------------ */
+/* ---- exec
+ * ------------------------------------------------------------------------------------------ */
 
 #define ENV_SESSION "GILDIAG_SESSION="
-#define ENV_MAX     65536 /* strings; a longer environment is passed on as it is */
+#define ENV_MAX	    65536 /* strings; a longer environment is passed on as it is */
 
 static bool begins_with(const char *text, const char *prefix)
 {
@@ -107,7 +109,8 @@ static char *const *copy_with_session(char **room, size_t count, char *const *en
 
 /* On the caller's stack, as libc does it: a vfork child may not allocate. */
 #define WITH_SESSION(count, envp)                                                                  \
-	((count) ? copy_with_session(__builtin_alloca((count) * sizeof(char *)), count, envp) : (envp))
+	((count) ? copy_with_session(__builtin_alloca((count) * sizeof(char *)), count, envp)      \
+		 : (envp))
 
 GD_EXPORT int execve(const char *path, char *const argv[], char *const envp[])
 {
@@ -224,7 +227,8 @@ GD_EXPORT int execle(const char *path, const char *arg, ...)
 	return execve(path, argv, envp);
 }
 
-/* ---- spawn ----------------------------------------------------------------------------------------- */
+/* ---- spawn
+ * ----------------------------------------------------------------------------------------- */
 
 GD_EXPORT int posix_spawn(pid_t *restrict pid, const char *restrict path,
 			  const posix_spawn_file_actions_t *restrict actions,
@@ -248,7 +252,8 @@ GD_EXPORT int posix_spawnp(pid_t *restrict pid, const char *restrict file,
 				     (char **)WITH_SESSION(count, envp));
 }
 
-/* ---- The end --------------------------------------------------------------------------------------- */
+/* ---- The end
+ * --------------------------------------------------------------------------------------- */
 
 GD_EXPORT void _exit(int status)
 {
@@ -273,7 +278,8 @@ GD_EXPORT void quick_exit(int status)
 		gd_syscall(SYS_exit_group, status);
 }
 
-/* ---- Filters and bare system calls ------------------------------------------------------------------ */
+/* ---- Filters and bare system calls
+ * ------------------------------------------------------------------ */
 
 static void expect_filter(bool yes)
 {
@@ -305,8 +311,8 @@ GD_EXPORT int prctl(int option, ...)
 	return ret;
 }
 
-#define FUTEX_CMD_MASK    (~(128 | 256)) /* without PRIVATE and CLOCK_REALTIME */
-#define FUTEX_WAIT        0
+#define FUTEX_CMD_MASK	  (~(128 | 256)) /* without PRIVATE and CLOCK_REALTIME */
+#define FUTEX_WAIT	  0
 #define FUTEX_WAIT_BITSET 9
 
 GD_EXPORT long syscall(long number, ...)
@@ -321,8 +327,7 @@ GD_EXPORT long syscall(long number, ...)
 	for (unsigned int i = 0; i < 6; i++)
 		arg[i] = va_arg(rest, long);
 	va_end(rest);
-	is_filter = number == SYS_seccomp ||
-		    (number == SYS_prctl && arg[0] == PR_SET_SECCOMP);
+	is_filter = number == SYS_seccomp || (number == SYS_prctl && arg[0] == PR_SET_SECCOMP);
 	if (is_filter)
 		expect_filter(true);
 	/* How Rust's and C++20's own locks wait. */

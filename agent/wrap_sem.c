@@ -7,7 +7,8 @@
 #include "span.h"
 #include <errno.h>
 
-/* glibc's struct new_sem on 64 bits: value in the low half of one word, waiters in the high half. */
+/* glibc's struct new_sem on 64 bits: value in the low half of one word, waiters in the high half.
+ */
 static inline uint32_t value_of(sem_t *sem)
 {
 	return (uint32_t)__atomic_load_n((uint64_t *)sem, __ATOMIC_RELAXED);

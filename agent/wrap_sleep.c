@@ -79,7 +79,8 @@ GD_EXPORT int sched_yield(void)
 	return GD_REAL(sched_yield)();
 }
 
-/* ---- Signals --------------------------------------------------------------------------------------- */
+/* ---- Signals
+ * --------------------------------------------------------------------------------------- */
 
 GD_EXPORT int pause(void)
 {
@@ -128,10 +129,12 @@ GD_EXPORT int sigtimedwait(const sigset_t *restrict mask, siginfo_t *restrict in
 	return ret;
 }
 
-/* ---- Names ------------------------------------------------------------------------------------------ */
+/* ---- Names
+ * ------------------------------------------------------------------------------------------ */
 
 GD_EXPORT int getaddrinfo(const char *restrict host, const char *restrict service,
-			  const struct addrinfo *restrict hints, struct addrinfo **restrict ret_list)
+			  const struct addrinfo *restrict hints,
+			  struct addrinfo **restrict ret_list)
 {
 	struct gd_span span = gd_span_begin(GD_CAUSE_DNS, 0, 1);
 	int ret = GD_REAL(getaddrinfo)(host, service, hints, ret_list);

@@ -199,8 +199,8 @@ static struct gd_joint *find_cell(struct gd_target *target, const struct gd_join
 void gd_joint_add(struct gd_target *target, uint64_t instant, uint64_t weight_ns,
 		  gd_joint_ask_fn *ask, void *arg)
 {
-	struct picture picture = { .all_files = true, .all_looped = true };
-	struct candidates candidates = { .count = 0 };
+	struct picture picture = {.all_files = true, .all_looped = true};
+	struct candidates candidates = {.count = 0};
 	uint32_t used = gd_target_slots(target);
 	struct gd_joint *cell;
 

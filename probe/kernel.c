@@ -14,7 +14,9 @@
 #include <unistd.h>
 
 #define THREADS_PER_ROUND 128
-#define NAME_READINGS     3 /* a thread gets its name some time after its birth */
+#define NAME_READINGS	  3 /* a thread gets its name some time after its birth */
+#define WINDOW_NS	  40000000ull
+#define RAN_ALL		  0.85 /* of a window, less what a tick's lag (10 ms at most) can hide */
 
 /* Reads a small file; "" when it cannot be read. */
 static size_t read_file(const char *path, char *buf, size_t size_bytes)
@@ -38,7 +40,8 @@ static size_t read_task_file(const struct gd_target *target, int32_t tid, const 
 	return read_file(path, buf, size_bytes);
 }
 
-/* ---- The machine ---------------------------------------------------------------------------------- */
+/* ---- The machine
+ * ---------------------------------------------------------------------------------- */
 
 /* The cgroup's path of a controller in /proc/PID/cgroup: "N:cpu,cpuacct:/path" or "0::/path". */
 static bool find_cgroup(const struct gd_target *target, bool v2, char *ret_path, size_t size_bytes)
@@ -56,7 +59,8 @@ static bool find_cgroup(const struct gd_target *target, bool v2, char *ret_path,
 			continue;
 		*path++ = 0;
 		controllers++;
-		if (v2 ? *controllers == 0 : strstr(controllers, "cpu") && !strstr(controllers, "cpuset")) {
+		if (v2 ? *controllers == 0
+		       : strstr(controllers, "cpu") && !strstr(controllers, "cpuset")) {
 			snprintf(ret_path, size_bytes, "%s", path);
 			return true;
 		}
@@ -84,10 +88,12 @@ static uint32_t read_quota(const struct gd_target *target)
 				if (sscanf(text, "%lld %lld", &quota, &period) != 2)
 					quota = -1;
 			} else {
-				snprintf(file, sizeof(file), "/sys/fs/cgroup/cpu%s/cpu.cfs_quota_us", path);
+				snprintf(file, sizeof(file),
+					 "/sys/fs/cgroup/cpu%s/cpu.cfs_quota_us", path);
 				read_file(file, text, sizeof(text));
 				sscanf(text, "%lld", &quota);
-				snprintf(file, sizeof(file), "/sys/fs/cgroup/cpu%s/cpu.cfs_period_us", path);
+				snprintf(file, sizeof(file),
+					 "/sys/fs/cgroup/cpu%s/cpu.cfs_period_us", path);
 				read_file(file, text, sizeof(text));
 				sscanf(text, "%lld", &period);
 			}
@@ -114,7 +120,8 @@ static uint64_t read_throttled_ns(const struct gd_target *target)
 	for (int v2 = 0; v2 < 2; v2++) {
 		if (!find_cgroup(target, v2, path, sizeof(path)))
 			continue;
-		snprintf(file, sizeof(file), v2 ? "/sys/fs/cgroup%s/cpu.stat" : "/sys/fs/cgroup/cpu%s/cpu.stat",
+		snprintf(file, sizeof(file),
+			 v2 ? "/sys/fs/cgroup%s/cpu.stat" : "/sys/fs/cgroup/cpu%s/cpu.stat",
 			 strcmp(path, "/") ? path : "");
 		read_file(file, text, sizeof(text));
 		if ((found = strstr(text, "throttled_usec ")))
@@ -137,7 +144,8 @@ void gd_kernel_note_machine(struct gd_target *target)
 	target->throttled_base_ns = read_throttled_ns(target);
 }
 
-/* ---- One thread ------------------------------------------------------------------------------------- */
+/* ---- One thread
+ * ------------------------------------------------------------------------------------- */
 
 static char read_state(const struct gd_target *target, int32_t tid)
 {
@@ -179,32 +187,62 @@ static enum gd_on_cpu by_state(char state)
 	}
 }
 
+static bool read_schedstat(const struct gd_target *target, int32_t tid, uint64_t *ret_run_ns,
+			   uint64_t *ret_delay_ns)
+{
+	unsigned long long run, delay;
+	char text[96];
+
+	read_task_file(target, tid, "schedstat", text, sizeof(text));
+	if (sscanf(text, "%llu %llu", &run, &delay) != 2)
+		return false;
+	*ret_run_ns = run;
+	*ret_delay_ns = delay;
+	return true;
+}
+
+/* Keeps the window of a thread that has computed since the last instant. */
+static double update_window(struct gd_target *target, uint32_t index, uint64_t now_ns)
+{
+	struct gd_slot_memory *memory = &target->memory[index];
+	int32_t tid = target->threads[index].tid;
+	uint64_t run_ns, delay_ns;
+
+	if (memory->tid != tid)
+		*memory = (struct gd_slot_memory){.tid = tid};
+	if (!is_known(target, index)) {
+		memory->window_ns = 0;
+		return 1;
+	}
+	if (memory->window_ns && now_ns - memory->window_ns < WINDOW_NS)
+		return memory->ran;
+	if (!read_schedstat(target, tid, &run_ns, &delay_ns))
+		return 1;
+	memory->ran = !memory->window_ns ? 1
+					 : (double)(run_ns - memory->window_run_ns) /
+						   (double)(now_ns - memory->window_ns);
+	memory->window_ns = now_ns;
+	memory->window_run_ns = run_ns;
+	return memory->ran;
+}
+
 void gd_kernel_ask(struct gd_target *target, const uint32_t *slots, size_t count,
 		   enum gd_on_cpu *ret_answers, void *arg)
 {
 	struct gd_kernel_ask *ask = arg;
 	uint64_t cpu_ns = gd_clock_ns(gd_clock_of_process(target->pid));
-	double wall_ns = (double)(ask->now_ns - target->asked_ns);
-	double ran = wall_ns > 0 ? (double)(cpu_ns - target->asked_cpu_ns) / wall_ns : 0;
-	size_t known = 0, runnable = 0;
+	bool stood_still = cpu_ns && cpu_ns == target->asked_cpu_ns;
 
 	for (size_t i = 0; i < count; i++) {
+		double ran = update_window(target, slots[i], ask->now_ns);
+
 		ret_answers[i] = GD_ON_CPU;
-		known += is_known(target, slots[i]);
+		if (!is_known(target, slots[i]) || (ran >= RAN_ALL && !stood_still))
+			continue;
+		ret_answers[i] = by_state(read_state(target, target->threads[slots[i]].tid));
+		if (ret_answers[i] == GD_ON_CPU && ran < RAN_ALL && roll(&ask->random) >= ran)
+			ret_answers[i] = GD_STARVED;
 	}
-	/* Threads that came and went in between took their part of the clock: then nothing is sure. */
-	if (cpu_ns && known && known == count && ran < 0.9 * (double)known) {
-		for (size_t i = 0; i < count; i++) {
-			ret_answers[i] = by_state(read_state(target, target->threads[slots[i]].tid));
-			runnable += ret_answers[i] == GD_ON_CPU;
-		}
-		/* They ran for a part of the time: at the instant each with that probability. */
-		for (size_t i = 0; i < count; i++)
-			if (ret_answers[i] == GD_ON_CPU &&
-			    roll(&ask->random) * (double)runnable >= ran)
-				ret_answers[i] = GD_STARVED;
-	}
-	target->asked_ns = ask->now_ns;
 	target->asked_ticks = ask->now_ticks;
 	target->asked_cpu_ns = cpu_ns;
 }
@@ -213,24 +251,24 @@ static void note_thread(struct gd_target *target, uint32_t index)
 {
 	struct gd_thread *slot = &target->threads[index];
 	struct gd_slot_memory *memory = &target->memory[index];
-	unsigned long long ran, delay, faults;
+	uint64_t run_ns, delay_ns;
+	unsigned long long faults;
 	char text[512];
 	const char *end;
 
-	if (memory->tid != slot->tid) {
-		*memory = (struct gd_slot_memory){ .tid = slot->tid };
+	if (memory->tid != slot->tid)
+		*memory = (struct gd_slot_memory){.tid = slot->tid};
+	if (!memory->names_read)
 		memset(slot->name, 0, sizeof(slot->name));
-	}
 	if (memory->names_read < NAME_READINGS &&
 	    read_task_file(target, slot->tid, "comm", text, sizeof(text))) {
 		text[strcspn(text, "\n")] = 0;
 		snprintf(slot->name, sizeof(slot->name), "%.15s", text);
 		memory->names_read++;
 	}
-	if (read_task_file(target, slot->tid, "schedstat", text, sizeof(text)) &&
-	    sscanf(text, "%llu %llu", &ran, &delay) == 2) {
-		slot->seen_run_delay_ns = delay;
-		slot->seen_cpu_ns = ran; /* at most a tick behind */
+	if (read_schedstat(target, slot->tid, &run_ns, &delay_ns)) {
+		slot->seen_run_delay_ns = delay_ns;
+		slot->seen_cpu_ns = run_ns; /* at most a tick behind */
 		slot->seen_ticks = gd_target_ticks(target);
 	}
 	read_task_file(target, slot->tid, "stat", text, sizeof(text));
@@ -250,7 +288,8 @@ void gd_kernel_note_totals(struct gd_target *target)
 	for (uint32_t i = 0; i < used && i < THREADS_PER_ROUND; i++) {
 		uint32_t index = target->next_slot++ % used;
 
-		if (__atomic_load_n(&target->threads[index].state, __ATOMIC_ACQUIRE) == GD_THREAD_LIVE)
+		if (__atomic_load_n(&target->threads[index].state, __ATOMIC_ACQUIRE) ==
+		    GD_THREAD_LIVE)
 			note_thread(target, index);
 	}
 	if (cpu_ns)

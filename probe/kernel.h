@@ -11,9 +11,11 @@
 void gd_kernel_note_machine(struct gd_target *target);
 
 /*
- * Which of the threads that seem to compute are on a CPU: by the process's CPU clock since the last
- * instant (exact, and readable by everybody; the clocks of another process's threads are not) and,
- * where that fell short, by their state.  A gd_joint_ask_fn; arg points to a struct gd_kernel_ask.
+ * Which of the threads that seem to compute are on a CPU.  What others may read of a running thread
+ * lags by up to a tick, so: as long as the process's CPU clock moves and a thread ran for all of
+ * its last 40 ms window, it is on a CPU; else its state is read, and one that is runnable but did
+ * not run all the time was on a CPU with the probability that the window shows. A gd_joint_ask_fn;
+ * arg points to a struct gd_kernel_ask.
  */
 struct gd_kernel_ask {
 	uint64_t now_ns; /* CLOCK_MONOTONIC of this scan */

@@ -3,10 +3,9 @@
  * gildiag-sampler: holds the images of a session's processes, looks at them at jittered instants,
  * reads the kernel's figures and writes the files.  One per session.
  *
- *   gildiag-sampler --first FOLDER   started by an agent: descriptor 0 is the first memfd; ends with
- *                                    its last target
- *   gildiag-sampler --child FOLDER   started by gildiag: descriptor 0 is a pipe; ends when that closes
- *   gildiag-sampler --abi            prints the recording's version
+ *   gildiag-sampler --first FOLDER   started by an agent: descriptor 0 is the first memfd; ends
+ * with its last target gildiag-sampler --child FOLDER   started by gildiag: descriptor 0 is a pipe;
+ * ends when that closes gildiag-sampler --abi            prints the recording's version
  *
  * Descriptor 1 is the listening socket, 2 the session's marker, locked.  It prints nothing and its
  * exit code tells nobody anything: what it could not do is in the recording.
@@ -27,16 +26,16 @@
 
 #define MS 1000000ull
 
-#define PERIOD_NS         (4 * MS)  /* between instants, on average */
-#define PERIOD_LATER_NS   (10 * MS) /* after LATER_NS there are thousands of them */
-#define LATER_NS          (30000 * MS)
-#define MANY_SLOTS        2000 /* beyond, a scan takes long enough to look less often */
-#define TOTALS_NS         (250 * MS)
-#define STORE_NS          (10000 * MS)
-#define LINGER_NS         (50 * MS) /* for children whose parent was the last target */
+#define PERIOD_NS	(4 * MS)  /* between instants, on average */
+#define PERIOD_LATER_NS (10 * MS) /* after LATER_NS there are thousands of them */
+#define LATER_NS	(30000 * MS)
+#define MANY_SLOTS	2000 /* beyond, a scan takes long enough to look less often */
+#define TOTALS_NS	(250 * MS)
+#define STORE_NS	(10000 * MS)
+#define LINGER_NS	(50 * MS) /* for children whose parent was the last target */
 
 struct sampler {
-	bool is_child;       /* of gildiag */
+	bool is_child; /* of gildiag */
 	bool is_ending;
 	int folder;
 	struct gd_target *targets;
@@ -52,7 +51,8 @@ static void on_signal(int signal)
 	was_told_to_end = 1;
 }
 
-/* ---- Targets come and go ----------------------------------------------------------------------------- */
+/* ---- Targets come and go
+ * ----------------------------------------------------------------------------- */
 
 static void finish(struct sampler *sampler, struct gd_target **link, bool is_gone)
 {
@@ -104,7 +104,8 @@ static void store_all(struct sampler *sampler)
 	}
 }
 
-/* ---- The socket -------------------------------------------------------------------------------------- */
+/* ---- The socket
+ * -------------------------------------------------------------------------------------- */
 
 /* The descriptor beside a message; -1: none. */
 static int received_fd(struct msghdr *msg)
@@ -125,11 +126,11 @@ static void serve(struct sampler *sampler, int connection)
 		struct cmsghdr header;
 		char space[CMSG_SPACE(sizeof(int))];
 	} control;
-	struct iovec iov = { &hello, sizeof(hello) };
-	struct msghdr msg = { .msg_iov = &iov,
-			      .msg_iovlen = 1,
-			      .msg_control = &control,
-			      .msg_controllen = sizeof(control) };
+	struct iovec iov = {&hello, sizeof(hello)};
+	struct msghdr msg = {.msg_iov = &iov,
+			     .msg_iovlen = 1,
+			     .msg_control = &control,
+			     .msg_controllen = sizeof(control)};
 	struct ucred peer;
 	socklen_t peer_len = sizeof(peer);
 	ssize_t n = recvmsg(connection, &msg, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
@@ -159,7 +160,7 @@ static void accept_all(struct sampler *sampler)
 	int connection;
 
 	while ((connection = accept4(1, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK)) >= 0) {
-		struct pollfd fd = { .fd = connection, .events = POLLIN };
+		struct pollfd fd = {.fd = connection, .events = POLLIN};
 
 		/* Agents connect and send in one breath: a silent peer is none of them. */
 		if (poll(&fd, 1, 20) > 0)
@@ -168,7 +169,8 @@ static void accept_all(struct sampler *sampler)
 	}
 }
 
-/* ---- Instants ---------------------------------------------------------------------------------------- */
+/* ---- Instants
+ * ---------------------------------------------------------------------------------------- */
 
 static uint64_t draw(struct sampler *sampler)
 {
@@ -198,10 +200,9 @@ static void look(struct sampler *sampler, uint64_t now_ns)
 		struct gd_process *process = target->process;
 		uint64_t ticks = gd_target_ticks(target);
 		uint64_t late_ns = now_ns - sampler->next_ns;
-		struct gd_kernel_ask ask = { .now_ns = now_ns,
-					     .now_ticks = ticks,
-					     .random = draw(sampler) };
-		struct gd_clock_pair pair = { ticks, now_ns };
+		struct gd_kernel_ask ask = {
+			.now_ns = now_ns, .now_ticks = ticks, .random = draw(sampler)};
+		struct gd_clock_pair pair = {ticks, now_ns};
 		uint64_t since_first = pair.monotonic_ns - process->first.monotonic_ns;
 		double rate = since_first ? (double)(pair.ticks - process->first.ticks) /
 						    (double)since_first
@@ -236,15 +237,17 @@ static void run_due(struct sampler *sampler)
 	}
 }
 
-/* ---- The loop ---------------------------------------------------------------------------------------- */
+/* ---- The loop
+ * ---------------------------------------------------------------------------------------- */
 
-#define POLL_TARGETS 64 /* watched for their end at once; of more, the end is seen at the next instant */
+#define POLL_TARGETS                                                                               \
+	64 /* watched for their end at once; of more, the end is seen at the next instant */
 
 /* Sleeps until the next instant or until something happens. */
 static void wait_for_news(struct sampler *sampler)
 {
-	struct pollfd fds[2 + POLL_TARGETS] = { { .fd = 1, .events = POLLIN },
-						{ .fd = sampler->is_child ? 0 : -1, .events = POLLIN } };
+	struct pollfd fds[2 + POLL_TARGETS] = {
+		{.fd = 1, .events = POLLIN}, {.fd = sampler->is_child ? 0 : -1, .events = POLLIN}};
 	uint64_t now_ns = gd_clock_ns(CLOCK_MONOTONIC);
 	uint64_t left_ns = sampler->next_ns > now_ns ? sampler->next_ns - now_ns : 0;
 	struct timespec timeout;
@@ -256,8 +259,9 @@ static void wait_for_news(struct sampler *sampler)
 	for (struct gd_target *target = sampler->targets; target && count < 2 + POLL_TARGETS;
 	     target = target->next)
 		if (target->pidfd >= 0)
-			fds[count++] = (struct pollfd){ .fd = target->pidfd, .events = POLLIN };
-	timeout = (struct timespec){ (time_t)(left_ns / 1000000000ull), (long)(left_ns % 1000000000ull) };
+			fds[count++] = (struct pollfd){.fd = target->pidfd, .events = POLLIN};
+	timeout = (struct timespec){(time_t)(left_ns / 1000000000ull),
+				    (long)(left_ns % 1000000000ull)};
 	if (ppoll(fds, count, &timeout, NULL) <= 0)
 		return;
 	if (fds[0].revents)
@@ -303,8 +307,8 @@ static void run(struct sampler *sampler)
 }
 
 /*
- * The agent that started us is no ancestor any more: its image says which process it is.  It gave us
- * its PID as it sees itself; in a PID namespace of its own it made us inside.
+ * The agent that started us is no ancestor any more: its image says which process it is.  It gave
+ * us its PID as it sees itself; in a PID namespace of its own it made us inside.
  */
 static void add_first(struct sampler *sampler)
 {
@@ -316,7 +320,7 @@ static void add_first(struct sampler *sampler)
 
 static void prepare_signals(void)
 {
-	struct sigaction action = { .sa_handler = on_signal };
+	struct sigaction action = {.sa_handler = on_signal};
 
 	sigaction(SIGTERM, &action, NULL);
 	signal(SIGINT, SIG_IGN);
@@ -326,7 +330,7 @@ static void prepare_signals(void)
 
 int main(int argc, char **argv)
 {
-	struct sampler sampler = { .folder = -1 };
+	struct sampler sampler = {.folder = -1};
 
 	if (argc == 2 && strcmp(argv[1], "--abi") == 0) {
 		printf("%d.%d\n", GD_ABI_MAJOR, GD_ABI_MINOR);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A new file each time, renamed over the old one: a reader sees a whole recording, a full disk costs
- * the newest copy only, and no link of somebody else's is followed.
+ * A new file each time, renamed over the old one: a reader sees a whole recording, a full disk
+ * costs the newest copy only, and no link of somebody else's is followed.
  */
 #include "store.h"
 #include "clock.h"

@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Taking a process over.  The image comes from the target and may be broken or hostile: its size and
- * its seals are checked, its tables are bounded at every use, and what we write goes to our own
+ * Taking a process over.  The image comes from the target and may be broken or hostile: its size
+ * and its seals are checked, its tables are bounded at every use, and what we write goes to our own
  * fields only.
  */
 #include "target.h"
 #include "clock.h"
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,7 +16,6 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
-#include <poll.h>
 #include <unistd.h>
 
 #ifndef SYS_pidfd_open
@@ -76,8 +76,9 @@ int gd_target_new(int memfd, int32_t pid, struct gd_target **ret_target)
 	target->sections = gd_image_sections(target->image);
 	target->process = gd_image_entries(target->image, GD_SECTION_PROCESS);
 	target->threads = gd_image_entries(target->image, GD_SECTION_THREADS);
-	target->memory = mmap(NULL, GD_THREAD_CAPACITY * sizeof(*target->memory),
-			      PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	target->memory =
+		mmap(NULL, GD_THREAD_CAPACITY * sizeof(*target->memory), PROT_READ | PROT_WRITE,
+		     MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 	if (target->memory == MAP_FAILED) {
 		target->memory = NULL;
 		gd_target_free(target);
@@ -105,7 +106,7 @@ void gd_target_free(struct gd_target *target)
 
 bool gd_target_is_gone(const struct gd_target *target)
 {
-	struct pollfd fd = { .fd = target->pidfd, .events = POLLIN };
+	struct pollfd fd = {.fd = target->pidfd, .events = POLLIN};
 
 	if (target->pidfd >= 0)
 		return poll(&fd, 1, 0) > 0;
@@ -121,8 +122,8 @@ uint64_t gd_target_ticks(const struct gd_target *target)
 
 uint32_t gd_target_slots(const struct gd_target *target)
 {
-	uint32_t used = __atomic_load_n(&target->sections[GD_SECTION_THREADS - 1].used,
-					__ATOMIC_ACQUIRE);
+	uint32_t used =
+		__atomic_load_n(&target->sections[GD_SECTION_THREADS - 1].used, __ATOMIC_ACQUIRE);
 
 	return used < GD_THREAD_CAPACITY ? used : GD_THREAD_CAPACITY;
 }

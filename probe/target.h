@@ -10,22 +10,25 @@
 
 /* What the sampler remembers of one slot between two instants. */
 struct gd_slot_memory {
-	int32_t tid;         /* 0: nothing yet */
-	uint8_t names_read;  /* how often its name was read */
+	int32_t tid;	    /* 0: nothing yet */
+	uint8_t names_read; /* how often its name was read */
+	uint64_t window_ns; /* CLOCK_MONOTONIC when the window of computing below began; 0: none */
+	uint64_t window_run_ns; /* what it had run by then */
+	double ran;		/* share of the last whole window that it ran */
 };
 
 struct gd_target {
-	int32_t pid;   /* in our namespace */
-	int pidfd;     /* -1: before Linux 5.3 */
+	int32_t pid; /* in our namespace */
+	int pidfd;   /* -1: before Linux 5.3 */
 	void *image;
 	struct gd_process *process;
 	struct gd_section *sections;
 	struct gd_thread *threads;
-	struct gd_slot_memory *memory; /* GD_THREAD_CAPACITY, sparse */
-	uint64_t planned_ns;           /* the last instant that was planned, CLOCK_MONOTONIC */
-	uint64_t asked_ns, asked_ticks, asked_cpu_ns; /* when its CPU clock was last read, and that */
-	uint32_t next_slot;            /* round robin of the slower readings */
-	uint64_t throttled_base_ns;    /* the quota's count when we came */
+	struct gd_slot_memory *memory;	    /* GD_THREAD_CAPACITY, sparse */
+	uint64_t planned_ns;		    /* the last instant that was planned, CLOCK_MONOTONIC */
+	uint64_t asked_ticks, asked_cpu_ns; /* the last instant, and the CPU clock then */
+	uint32_t next_slot;		    /* round robin of the slower readings */
+	uint64_t throttled_base_ns;	    /* the quota's count when we came */
 	struct gd_target *next;
 };
 

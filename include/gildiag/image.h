@@ -10,12 +10,12 @@
 #include "recording.h"
 #include <stddef.h>
 
-#define GD_IMAGE_BYTES    (64ull << 20)
+#define GD_IMAGE_BYTES	  (64ull << 20)
 #define GD_IMAGE_SECTIONS 6
-#define GD_PAGE_BYTES     4096ull
+#define GD_PAGE_BYTES	  4096ull
 
 #define GD_JOINT_CAPACITY  1024
-#define GD_GIL_CAPACITY    16
+#define GD_GIL_CAPACITY	   16
 #define GD_THREAD_CAPACITY 16384
 #define GD_LOCK_CAPACITY   65536
 #define GD_ENDED_CAPACITY  1024
@@ -50,12 +50,12 @@ static inline void gd_image_init(void *image)
 		uint32_t entry_size;
 		uint32_t capacity;
 	} plan[GD_IMAGE_SECTIONS] = {
-		{ sizeof(struct gd_process), 1 },
-		{ sizeof(struct gd_joint), GD_JOINT_CAPACITY },
-		{ sizeof(struct gd_gil), GD_GIL_CAPACITY },
-		{ sizeof(struct gd_thread), GD_THREAD_CAPACITY },
-		{ sizeof(struct gd_lock), GD_LOCK_CAPACITY },
-		{ sizeof(struct gd_ended), GD_ENDED_CAPACITY },
+		{sizeof(struct gd_process), 1},
+		{sizeof(struct gd_joint), GD_JOINT_CAPACITY},
+		{sizeof(struct gd_gil), GD_GIL_CAPACITY},
+		{sizeof(struct gd_thread), GD_THREAD_CAPACITY},
+		{sizeof(struct gd_lock), GD_LOCK_CAPACITY},
+		{sizeof(struct gd_ended), GD_ENDED_CAPACITY},
 	};
 	struct gd_file_header *header = (struct gd_file_header *)image;
 	struct gd_section *sections = gd_image_sections(image);
@@ -98,7 +98,8 @@ static inline int gd_image_write(void *image, uint32_t state, uint64_t copied_ns
 		uint64_t bytes;
 
 		packed[i] = sections[i];
-		/* The image is shared with a target that may be broken: read used once, bound it. */
+		/* The image is shared with a target that may be broken: read used once, bound it.
+		 */
 		packed[i].used = __atomic_load_n(&sections[i].used, __ATOMIC_ACQUIRE);
 		if (packed[i].used > packed[i].capacity)
 			packed[i].used = packed[i].capacity;

@@ -24,7 +24,8 @@
 #include <stdint.h>
 
 #ifdef __cplusplus
-#define GD_ASSERT_SIZE(type, size) static_assert(sizeof(struct type) == (size), #type " changed size")
+#define GD_ASSERT_SIZE(type, size)                                                                 \
+	static_assert(sizeof(struct type) == (size), #type " changed size")
 #else
 #define GD_ASSERT_SIZE(type, size)                                                                 \
 	_Static_assert(sizeof(struct type) == (size), #type " changed size")
@@ -37,7 +38,7 @@
 #define GD_ABI_MINOR   0
 #define GD_ARCH_X86_64 1
 
-#define GD_STATE_OPEN   0x6e65706fu /* still written, or its writer was killed */
+#define GD_STATE_OPEN	0x6e65706fu /* still written, or its writer was killed */
 #define GD_STATE_CLOSED 0x65736c63u /* the process ended and everything it knew is here */
 
 /* The first 64 bytes of every file.  Writer: the agent; state and copied_ns: who copies to disk. */
@@ -45,39 +46,40 @@ struct gd_file_header {
 	char magic[8];
 	uint16_t abi_major;
 	uint16_t abi_minor;
-	uint16_t header_size;   /* where the section table starts */
+	uint16_t header_size;	/* where the section table starts */
 	uint16_t section_count; /* entries of the section table */
-	uint8_t arch;           /* GD_ARCH_* */
+	uint8_t arch;		/* GD_ARCH_* */
 	uint8_t reserved0[3];
-	uint32_t state;         /* GD_STATE_* */
-	int32_t pid;            /* in the target's own PID namespace */
+	uint32_t state; /* GD_STATE_* */
+	int32_t pid;	/* in the target's own PID namespace */
 	uint32_t reserved1;
-	uint64_t start_ns;          /* CLOCK_MONOTONIC when the agent woke */
+	uint64_t start_ns;	    /* CLOCK_MONOTONIC when the agent woke */
 	uint64_t start_realtime_ns; /* for humans only, never subtracted */
-	uint64_t copied_ns;         /* CLOCK_MONOTONIC of this copy; 0 in the memfd */
+	uint64_t copied_ns;	    /* CLOCK_MONOTONIC of this copy; 0 in the memfd */
 	uint64_t reserved2;
 };
 GD_ASSERT_SIZE(gd_file_header, 64);
 
 #define GD_SECTION_PROCESS 1
 #define GD_SECTION_JOINT   2
-#define GD_SECTION_GILS    3
+#define GD_SECTION_GILS	   3
 #define GD_SECTION_THREADS 4
 #define GD_SECTION_LOCKS   5
 #define GD_SECTION_ENDED   6
 
 /* Writer: the agent, but JOINT's used and lost: the sampler. */
 struct gd_section {
-	uint32_t kind;       /* GD_SECTION_* */
+	uint32_t kind;	     /* GD_SECTION_* */
 	uint32_t entry_size; /* bytes */
 	uint64_t offset;     /* from the start of the file */
-	uint32_t used;       /* entries; all before it have been touched */
+	uint32_t used;	     /* entries; all before it have been touched */
 	uint32_t capacity;   /* entries; used never exceeds it */
-	uint64_t lost;       /* what did not fit */
+	uint64_t lost;	     /* what did not fit */
 };
 GD_ASSERT_SIZE(gd_section, 32);
 
-/* ---- Causes: why a thread is where it is ------------------------------------------------------ */
+/* ---- Causes: why a thread is where it is ------------------------------------------------------
+ */
 
 /*
  * X(name, number, class, words).  A cause is a fact that the agent saw; its class is what the cause
@@ -118,22 +120,24 @@ GD_ASSERT_SIZE(gd_section, 32);
 #define GD_CLASS_IO_WAIT    4
 #define GD_CLASS_TIMER_WAIT 5
 #define GD_CLASS_CHILD_WAIT 6
-#define GD_CLASS_IDLE       7
-#define GD_CLASS_NO_CPU     8 /* decided by the analysis only */
-#define GD_CLASS_UNSEEN     9 /* decided by the analysis only */
-#define GD_CLASS_COUNT      10
+#define GD_CLASS_IDLE	    7
+#define GD_CLASS_NO_CPU	    8 /* decided by the analysis only */
+#define GD_CLASS_UNSEEN	    9 /* decided by the analysis only */
+#define GD_CLASS_COUNT	    10
 
 #define GD_CAUSE_NUMBER_(name, number, class, words) GD_CAUSE_##name = (number),
 enum gd_cause { GD_CAUSES(GD_CAUSE_NUMBER_) GD_CAUSE_COUNT };
 #define GD_CAUSE_MAX 32 /* room in the structs below */
 
-/* ---- Histogram: 8 linear steps per octave, at most 12.5 % error ------------------------------- */
+/* ---- Histogram: 8 linear steps per octave, at most 12.5 % error -------------------------------
+ */
 
 #define GD_HIST_STEPS 320 /* 40 octaves of ticks: 2^40 ticks are six minutes at 3 GHz */
 
-/* ---- One process ------------------------------------------------------------------------------ */
+/* ---- One process ------------------------------------------------------------------------------
+ */
 
-#define GD_CLOCK_TSC       1 /* rdtsc, invariant and used by the kernel as its clock source */
+#define GD_CLOCK_TSC	   1 /* rdtsc, invariant and used by the kernel as its clock source */
 #define GD_CLOCK_MONOTONIC 2 /* nanoseconds */
 
 #define GD_END_RUNNING 0 /* or killed: nobody told us */
@@ -141,19 +145,19 @@ enum gd_cause { GD_CAUSES(GD_CAUSE_NUMBER_) GD_CAUSE_COUNT };
 #define GD_END_EXEC    2 /* became another program */
 
 #define GD_FLAG_FREE_THREADED 0x01u /* a CPython built to run without a GIL */
-#define GD_FLAG_SECCOMP       0x02u /* a filter was seen: the agent makes no system calls since */
+#define GD_FLAG_SECCOMP	      0x02u /* a filter was seen: the agent makes no system calls since */
 #define GD_FLAG_NO_SAMPLER    0x04u /* none could be started: no joint picture */
-#define GD_FLAG_FORKED        0x08u /* begins at a fork, not at an exec */
+#define GD_FLAG_FORKED	      0x08u /* begins at a fork, not at an exec */
 #define GD_FLAG_SANITIZER     0x10u /* the target brings its own interposers: locks not watched */
 
-#define GD_LOST_THREADS   0 /* threads that found no slot */
-#define GD_LOST_FDS       1 /* descriptors beyond the table */
-#define GD_LOST_HELD      2 /* locks held deeper than the stack of held locks */
-#define GD_LOST_NESTED    3 /* waits inside a signal handler that hit our own code */
+#define GD_LOST_THREADS	  0 /* threads that found no slot */
+#define GD_LOST_FDS	  1 /* descriptors beyond the table */
+#define GD_LOST_HELD	  2 /* locks held deeper than the stack of held locks */
+#define GD_LOST_NESTED	  3 /* waits inside a signal handler that hit our own code */
 #define GD_LOST_CHILDREN  4 /* children that could not be followed */
-#define GD_LOST_EPOLLS    5 /* epoll sets beyond the table */
+#define GD_LOST_EPOLLS	  5 /* epoll sets beyond the table */
 #define GD_LOST_UNBOUNDED 6 /* lock acquisitions that may have waited without being timed */
-#define GD_LOST_COUNT     16
+#define GD_LOST_COUNT	  16
 
 #define GD_PATH_BYTES 256
 
@@ -171,53 +175,54 @@ struct gd_process {
 	uint32_t uid;
 	uint32_t flags; /* GD_FLAG_* */
 	uint32_t clock; /* GD_CLOCK_* */
-	uint32_t end;   /* GD_END_* */
+	uint32_t end;	/* GD_END_* */
 	int32_t exit_code;
 	uint32_t threads_born;
 	uint64_t start_ticks;
 	uint64_t end_ticks; /* 0 while running */
 	struct gd_clock_pair first;
-	struct gd_clock_pair last; /* at the end; the sampler's is sampler_pair */
+	struct gd_clock_pair last;   /* at the end; the sampler's is sampler_pair */
 	char command[GD_PATH_BYTES]; /* argv[0], never the rest: it may hold secrets */
 	char script[GD_PATH_BYTES];  /* the script, or "-m module", of an interpreter; else empty */
-	char runtime[32];            /* "CPython" or empty */
+	char runtime[32];	     /* "CPython" or empty */
 	char runtime_version[32];    /* "3.11.7" or empty */
 	uint64_t lost[GD_LOST_COUNT];
-	uint64_t cookie;         /* random; the same word lies at cookie_address in the target */
-	uint64_t cookie_address; /* so that the sampler notices an exec */
+	uint64_t cookie;	  /* random; the same word lies at cookie_address in the target */
+	uint64_t cookie_address;  /* so that the sampler notices an exec */
 	uint64_t slot_tls_offset; /* of the slot pointer from the thread pointer, for the probes */
 	uint64_t reserved0[8];
 
 	/* Writer: the sampler. */
 	uint32_t collector; /* its PID while it will write this file; 0: the process must */
-	uint32_t cpus;      /* that affinity allows */
+	uint32_t cpus;	    /* that affinity allows */
 	uint32_t cpus_online;
 	uint32_t cpu_quota_milli; /* thousandths of a CPU; 0: none */
 	uint64_t heartbeat_ticks; /* last time that the collector looked */
 	struct gd_clock_pair sampler_pair;
-	uint64_t samples;        /* joint instants taken */
+	uint64_t samples;	 /* joint instants taken */
 	uint64_t samples_missed; /* instants at which a slot had changed twice */
 	uint64_t sampler_cpu_ns; /* what watching cost, outside the target */
-	uint64_t cpu_ns;         /* the process's CPU clock, last reading */
-	uint64_t throttled_ns;   /* by a cgroup quota, since the sampler came */
-	uint64_t gone_ns;        /* CLOCK_MONOTONIC when the process was found gone; 0: not yet */
-	uint64_t steady_ns;      /* CLOCK_MONOTONIC of the first instant of GD_PHASE_STEADY; 0: none */
+	uint64_t cpu_ns;	 /* the process's CPU clock, last reading */
+	uint64_t throttled_ns;	 /* by a cgroup quota, since the sampler came */
+	uint64_t gone_ns;	 /* CLOCK_MONOTONIC when the process was found gone; 0: not yet */
+	uint64_t steady_ns; /* CLOCK_MONOTONIC of the first instant of GD_PHASE_STEADY; 0: none */
 	uint64_t reserved1[7];
 };
 GD_ASSERT_SIZE(gd_process, 1024);
 
-/* ---- One thread ------------------------------------------------------------------------------- */
+/* ---- One thread -------------------------------------------------------------------------------
+ */
 
-#define GD_THREAD_FREE    0
-#define GD_THREAD_LIVE    1
-#define GD_THREAD_ENDED   2
+#define GD_THREAD_FREE	  0
+#define GD_THREAD_LIVE	  1
+#define GD_THREAD_ENDED	  2
 #define GD_THREAD_CLAIMED 3 /* about to be used again */
 
 /*
  * A thread's slot.  Writer: its thread alone, except the last group: the sampler.
- * seq is odd while the thread writes the first line; a reader takes the line between two equal, even
- * readings.  ticks[] are wall time; cpu_in[] is the part of a wait that was spent on the CPU (a
- * cached read is all CPU), off_in[] the part of computing that was not.
+ * seq is odd while the thread writes the first line; a reader takes the line between two equal,
+ * even readings.  ticks[] are wall time; cpu_in[] is the part of a wait that was spent on the CPU
+ * (a cached read is all CPU), off_in[] the part of computing that was not.
  */
 struct gd_thread {
 	uint32_t seq;
@@ -227,17 +232,17 @@ struct gd_thread {
 	uint16_t cause_prev;
 	uint64_t since;
 	uint64_t since_prev;
-	uint64_t object;    /* of the wait: lock key, or descriptor + 1 */
-	uint32_t outside;   /* operations outstanding outside while it waits in poll and the like */
-	uint32_t gil;       /* 1 + index of the GIL it holds; 0: none */
-	uint64_t born;      /* ticks */
-	uint64_t ended;     /* ticks; 0: alive */
+	uint64_t object;  /* of the wait: lock key, or descriptor + 1 */
+	uint32_t outside; /* operations outstanding outside while it waits in poll and the like */
+	uint32_t gil;	  /* 1 + index of the GIL it holds; 0: none */
+	uint64_t born;	  /* ticks */
+	uint64_t ended;	  /* ticks; 0: alive */
 
 	uint64_t ticks[GD_CAUSE_MAX];
 	uint64_t cpu_in[GD_CAUSE_MAX]; /* ticks */
 	uint32_t count[GD_CAUSE_MAX];  /* calls that began a wait for this cause */
-	uint64_t off_in[2];            /* ticks off the CPU while computing: GIL held, GIL free */
-	uint64_t holding_gil;          /* ticks waited for anything while holding a GIL */
+	uint64_t off_in[2];	       /* ticks off the CPU while computing: GIL held, GIL free */
+	uint64_t holding_gil;	       /* ticks waited for anything while holding a GIL */
 	uint64_t gil_takes;
 	uint64_t gil_drops;
 	uint64_t gil_forced; /* drops that a waiter asked for */
@@ -258,7 +263,8 @@ struct gd_thread {
 };
 GD_ASSERT_SIZE(gd_thread, 896);
 
-/* ---- Threads that ended and whose slot was used again, by start function ---------------------- */
+/* ---- Threads that ended and whose slot was used again, by start function ----------------------
+ */
 
 /* Writer: any thread, by atomic addition. */
 struct gd_ended {
@@ -281,20 +287,21 @@ struct gd_ended {
 };
 GD_ASSERT_SIZE(gd_ended, 896);
 
-/* ---- One GIL ---------------------------------------------------------------------------------- */
+/* ---- One GIL ----------------------------------------------------------------------------------
+ */
 
 /* Writer: whoever owns the GIL's own mutex, so one thread at a time, by plain stores. */
 struct gd_gil {
-	uint64_t cond;   /* address of gil->cond; also its identity */
-	uint32_t alive;  /* 0 after its condition was destroyed */
+	uint64_t cond;	 /* address of gil->cond; also its identity */
+	uint32_t alive;	 /* 0 after its condition was destroyed */
 	uint32_t holder; /* 1 + index of the holder's slot; 0: free */
-	uint64_t taken;  /* ticks of the last take */
+	uint64_t taken;	 /* ticks of the last take */
 	uint64_t takes;
 	uint64_t drops;
-	uint64_t waits;  /* takes that had to wait */
+	uint64_t waits;	 /* takes that had to wait */
 	uint64_t forced; /* drops that a waiter asked for */
-	uint64_t hold;   /* ticks, finished holds */
-	uint64_t wait;   /* ticks, finished waits */
+	uint64_t hold;	 /* ticks, finished holds */
+	uint64_t wait;	 /* ticks, finished waits */
 	uint64_t hold_max;
 	uint64_t wait_max;
 	uint64_t hold_long; /* ticks of holds of 100 us and longer (by a rough clock) */
@@ -304,15 +311,16 @@ struct gd_gil {
 };
 GD_ASSERT_SIZE(gd_gil, 136 + 8 * GD_HIST_STEPS);
 
-/* ---- One lock that was waited for -------------------------------------------------------------- */
+/* ---- One lock that was waited for --------------------------------------------------------------
+ */
 
 /* Writer: any thread, by atomic addition. */
 struct gd_lock {
-	uint64_t key;   /* address of the lock; of the PyMutex for waits in CPython's parking lot */
+	uint64_t key;	/* address of the lock; of the PyMutex for waits in CPython's parking lot */
 	uint32_t cause; /* GD_CAUSE_MUTEX and the like */
 	uint32_t waiters; /* now */
-	uint64_t waits;   /* that ended, timed out ones included */
-	uint64_t wait;    /* ticks */
+	uint64_t waits;	  /* that ended, timed out ones included */
+	uint64_t wait;	  /* ticks */
 	uint64_t wait_max;
 	uint64_t timeouts;
 	uint64_t released; /* by the thread that had acquired it: a lock */
@@ -321,32 +329,33 @@ struct gd_lock {
 };
 GD_ASSERT_SIZE(gd_lock, 128);
 
-/* ---- The joint picture -------------------------------------------------------------------------- */
+/* ---- The joint picture --------------------------------------------------------------------------
+ */
 
-#define GD_HOLDER_NONE    0 /* no GIL held */
-#define GD_HOLDER_RUNS    1 /* on a CPU */
-#define GD_HOLDER_WAITS   2 /* its holder waits for something else */
+#define GD_HOLDER_NONE	  0 /* no GIL held */
+#define GD_HOLDER_RUNS	  1 /* on a CPU */
+#define GD_HOLDER_WAITS	  2 /* its holder waits for something else */
 #define GD_HOLDER_STARVES 3 /* its holder is queued for a CPU */
 
-#define GD_PHASE_START  0 /* until some thread first waited for something that is no file */
+#define GD_PHASE_START	0 /* until some thread first waited for something that is no file */
 #define GD_PHASE_STEADY 1
 
 /* What the whole process did at an instant.  Counts stop at 255. */
 struct gd_joint_key {
-	uint8_t computing;  /* on a CPU, or so it seems */
-	uint8_t starved;    /* want a CPU and have none */
-	uint8_t unseen;     /* off the CPU where no wrapper stands */
-	uint8_t gil_wait;   /* stops at 8 */
-	uint8_t outside;    /* operations outstanding outside; stops at 8 */
-	uint8_t sleeping;   /* threads in SLEEP, stops at 2 */
-	uint8_t loop_timer; /* threads in LOOP_TIMER, stops at 1 */
-	uint8_t child;      /* threads in CHILD, stops at 1 */
-	uint8_t locked;     /* threads in a lock wait, stops at 2 */
-	uint8_t holder;     /* GD_HOLDER_* of the first GIL */
-	uint8_t file;       /* 1: all that is outside are files */
-	uint8_t looped;     /* 1: all that is outside is waited for by poll and the like */
+	uint8_t computing;     /* on a CPU, or so it seems */
+	uint8_t starved;       /* want a CPU and have none */
+	uint8_t unseen;	       /* off the CPU where no wrapper stands */
+	uint8_t gil_wait;      /* stops at 8 */
+	uint8_t outside;       /* operations outstanding outside; stops at 8 */
+	uint8_t sleeping;      /* threads in SLEEP, stops at 2 */
+	uint8_t loop_timer;    /* threads in LOOP_TIMER, stops at 1 */
+	uint8_t child;	       /* threads in CHILD, stops at 1 */
+	uint8_t locked;	       /* threads in a lock wait, stops at 2 */
+	uint8_t holder;	       /* GD_HOLDER_* of the first GIL */
+	uint8_t file;	       /* 1: all that is outside are files */
+	uint8_t looped;	       /* 1: all that is outside is waited for by poll and the like */
 	uint8_t gil_computing; /* of computing, those that hold a GIL; stops at 8 */
-	uint8_t phase;         /* GD_PHASE_* */
+	uint8_t phase;	       /* GD_PHASE_* */
 	uint8_t reserved[2];
 };
 GD_ASSERT_SIZE(gd_joint_key, 16);
@@ -363,7 +372,8 @@ struct gd_joint {
 };
 GD_ASSERT_SIZE(gd_joint, 64);
 
-/* ---- Hand-over: one message from an agent to the sampler, the memfd beside it ------------------- */
+/* ---- Hand-over: one message from an agent to the sampler, the memfd beside it -------------------
+ */
 
 #define GD_HELLO_MAGIC 0x47494c44u
 #define GD_HELLO_WATCH 1 /* here is my memfd */

@@ -1,11 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Which process speaks for the session: the one that did most, by the time that its threads computed
- * or waited outside.  A launcher does neither.
+ * Which process speaks for the session: the one that did most, by the time that its threads
+ * computed or waited outside.  A launcher does neither; where none did more than a little, the
+ * first one.
  */
 #include "analysis.h"
 #include <errno.h>
 #include <math.h>
+
+#define LITTLE 0.05 /* of the time that a process lived */
 
 static double did_s(const struct gd_judged *judged)
 {
@@ -15,11 +18,11 @@ static double did_s(const struct gd_judged *judged)
 
 int gd_analyse(const struct gd_session_model *session, struct gd_analysis *ret_analysis)
 {
-	struct gd_analysis analysis = { .session = session, .overhead = NAN };
+	struct gd_analysis analysis = {.session = session, .overhead = NAN};
 	double watched_s;
 
-	analysis.processes = gd_pool_alloc(session->pool, session->process_count,
-					   sizeof(*analysis.processes));
+	analysis.processes =
+		gd_pool_alloc(session->pool, session->process_count, sizeof(*analysis.processes));
 	if (!analysis.processes)
 		return -ENOMEM;
 	for (size_t i = 0; i < session->process_count; i++) {
@@ -29,7 +32,9 @@ int gd_analyse(const struct gd_session_model *session, struct gd_analysis *ret_a
 		judged->classes = gd_classes_of_process(judged->process);
 		judged->facts = gd_facts_gather(judged->process);
 		judged->verdict = gd_verdict_judge(&judged->facts);
-		if (!analysis.main || did_s(judged) > did_s(analysis.main))
+		if (!analysis.main ||
+		    did_s(judged) > did_s(analysis.main) + LITTLE * (judged->process->end_s -
+								     judged->process->start_s))
 			analysis.main = judged;
 	}
 	analysis.ceilings = gd_verdict_ceilings(&analysis.main->facts);

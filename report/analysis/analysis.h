@@ -15,7 +15,7 @@ struct gd_judged {
 
 struct gd_analysis {
 	const struct gd_session_model *session;
-	struct gd_judged *processes; /* as in the session */
+	struct gd_judged *processes;  /* as in the session */
 	const struct gd_judged *main; /* the one that the verdict speaks of */
 	struct gd_ceilings ceilings;
 	double overhead; /* CPU of the sampler per second watched; NAN: not known */

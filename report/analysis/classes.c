@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Two corrections stand between causes and classes.  A wait that was spent on the CPU was computing
- * (a cached read).  Computing that was off the CPU was either queued for one, which the kernel's run
- * delay covers, or blocked where no wrapper stands.
+ * (a cached read).  Computing that was off the CPU was either queued for one, which the kernel's
+ * run delay covers, or blocked where no wrapper stands.
  */
 #include "classes.h"
 #include <math.h>
@@ -37,7 +37,7 @@ static void park(struct gd_classes *classes, double life_s)
 
 struct gd_classes gd_classes_of_thread(const struct gd_times *times, bool is_main)
 {
-	struct gd_classes classes = { .holding_gil_s = times->holding_gil_s };
+	struct gd_classes classes = {.holding_gil_s = times->holding_gil_s};
 	double off_s = times->off_in_s[0] + times->off_in_s[1];
 	double no_cpu_s = fmin(off_s, times->run_delay_s);
 
@@ -62,13 +62,13 @@ struct gd_classes gd_classes_of_thread(const struct gd_times *times, bool is_mai
 
 struct gd_classes gd_classes_of_process(const struct gd_process_model *process)
 {
-	struct gd_classes sum = { 0 };
+	struct gd_classes sum = {0};
 
 	for (size_t i = 0; i < process->thread_count; i++) {
 		const struct gd_thread_model *thread = &process->threads[i];
 		struct gd_classes one = gd_classes_of_thread(&thread->times, thread->is_main);
 
-		for (unsigned int class = 0; class < GD_CLASS_COUNT; class++)
+		for (unsigned int class = 0; class < GD_CLASS_COUNT; class ++)
 			sum.s[class] += one.s[class];
 		sum.holding_gil_s += one.holding_gil_s;
 	}
@@ -84,7 +84,7 @@ double gd_classes_total_s(const struct gd_classes *classes)
 {
 	double total = 0;
 
-	for (unsigned int class = 0; class < GD_CLASS_COUNT; class++)
+	for (unsigned int class = 0; class < GD_CLASS_COUNT; class ++)
 		total += classes->s[class];
 	return total;
 }

@@ -7,7 +7,8 @@
 #include "facts.h"
 #include <math.h>
 
-#define START_MAX_S 0.5 /* longer than that, what comes before the first wait is work */
+#define LOCK_WAITS_MIN 4
+#define START_MAX_S    0.5 /* longer than that, what comes before the first wait is work */
 
 enum instant { COMPUTING, OUTSIDE, CHILD, SLEEPING, LOOP_TIMER, UNKNOWN, IDLE, INSTANTS };
 
@@ -33,12 +34,13 @@ static double ratio(double part, double whole)
 	return whole > 0 ? part / whole : 0;
 }
 
-/* ---- The picture --------------------------------------------------------------------------------- */
+/* ---- The picture
+ * --------------------------------------------------------------------------------- */
 
 struct sums {
 	double kind_s[INSTANTS];
 	double instants;
-	double running_s, wanting_s, gil_running_s;
+	double running_s, starved_s, wanting_s, gil_running_s;
 	double outside_ops_s, looped_s, files_s, sleepers_s;
 	double gil_held_s, gil_wanted_s, gil_waiters_s, holder_waits_s;
 };
@@ -54,6 +56,7 @@ static void add_cell(struct sums *sums, const struct gd_joint_model *cell)
 		sums->instants += (double)cell->instants;
 	if (kind == COMPUTING) {
 		sums->running_s += s * key->computing;
+		sums->starved_s += s * key->starved;
 		sums->wanting_s += s * (key->computing + key->starved);
 		sums->gil_running_s += s * key->gil_computing;
 	} else if (kind == OUTSIDE) {
@@ -79,18 +82,43 @@ static bool is_start_left_out(const struct gd_process_model *process)
 	return start_s <= START_MAX_S && process->end_s - process->steady_s >= start_s;
 }
 
+/*
+ * A thread that was just woken, or preempted by the one that it woke, seems to compute and has no
+ * CPU yet.  The CPU clocks know how many threads really ran while some computed.
+ */
+static void correct_running(const struct gd_process_model *process, double computing_all_s,
+			    struct sums *sums)
+{
+	struct gd_classes classes = gd_classes_of_process(process);
+	double at_most = ratio(gd_classes_cpu_s(&classes), computing_all_s);
+	double seen = ratio(sums->running_s, sums->kind_s[COMPUTING]);
+
+	if (seen <= 1 || at_most >= seen)
+		return;
+	at_most = fmax(1, at_most);
+	sums->gil_running_s *= at_most / seen;
+	sums->running_s *= at_most / seen;
+}
+
 static struct sums sum_picture(const struct gd_process_model *process)
 {
 	bool skip_start = is_start_left_out(process);
-	struct sums sums = { 0 };
+	double computing_all_s = 0;
+	struct sums sums = {0};
 
-	for (size_t i = 0; i < process->joint_count; i++)
-		if (!skip_start || process->joints[i].key.phase != GD_PHASE_START)
-			add_cell(&sums, &process->joints[i]);
+	for (size_t i = 0; i < process->joint_count; i++) {
+		const struct gd_joint_model *cell = &process->joints[i];
+
+		computing_all_s += kind_of(&cell->key) == COMPUTING ? cell->weight_s : 0;
+		if (!skip_start || cell->key.phase != GD_PHASE_START)
+			add_cell(&sums, cell);
+	}
+	correct_running(process, computing_all_s, &sums);
 	return sums;
 }
 
-/* ---- Without a picture --------------------------------------------------------------------------- */
+/* ---- Without a picture
+ * --------------------------------------------------------------------------- */
 
 static double outside_s(const struct gd_classes *classes)
 {
@@ -107,7 +135,7 @@ static struct sums sum_threads(const struct gd_process_model *process)
 	double wall_s = process->end_s - process->start_s;
 	double cpu_s = gd_classes_cpu_s(&classes) + classes.s[GD_CLASS_NO_CPU];
 	double loop_s = 0, files_s = 0;
-	struct sums sums = { 0 };
+	struct sums sums = {0};
 	double left_s;
 
 	for (size_t i = 0; i < process->thread_count; i++) {
@@ -127,6 +155,7 @@ static struct sums sum_threads(const struct gd_process_model *process)
 	sums.kind_s[UNKNOWN] = fmin(classes.s[GD_CLASS_UNSEEN], left_s);
 	sums.kind_s[IDLE] = left_s - sums.kind_s[UNKNOWN];
 	sums.running_s = gd_classes_cpu_s(&classes);
+	sums.starved_s = classes.s[GD_CLASS_NO_CPU];
 	sums.wanting_s = cpu_s;
 	sums.gil_running_s = classes.s[GD_CLASS_CPU_GIL];
 	sums.outside_ops_s = outside_s(&classes);
@@ -136,7 +165,8 @@ static struct sums sum_threads(const struct gd_process_model *process)
 	return sums;
 }
 
-/* ---- Threads and locks ---------------------------------------------------------------------------- */
+/* ---- Threads and locks
+ * ---------------------------------------------------------------------------- */
 
 static double lock_wait_s(const struct gd_times *times)
 {
@@ -191,17 +221,19 @@ static void count_contenders(const struct gd_process_model *process, struct gd_f
  * A mutex is a lock.  A semaphore is one if who acquired it gave it back, a signal otherwise.  A
  * condition is a hand-over: among threads that all work it makes them take turns.
  */
-static bool is_lock(const struct gd_lock_model *lock, bool has_coordinator)
+static bool is_lock(const struct gd_lock_model *lock, const struct gd_facts *facts)
 {
 	switch (lock->cause) {
 	case GD_CAUSE_MUTEX:
 	case GD_CAUSE_RWLOCK:
-	case GD_CAUSE_FUTEX:
 		return true;
 	case GD_CAUSE_SEM:
-		return lock->released > lock->posted;
+		/* Waited for once, it is a thread's end: the thread holds it as long as it lives.
+		 */
+		return lock->released > lock->posted && lock->waits >= LOCK_WAITS_MIN;
 	case GD_CAUSE_COND:
-		return !has_coordinator;
+	case GD_CAUSE_FUTEX:
+		return facts->contenders >= 2 && !facts->has_coordinator;
 	default:
 		return false;
 	}
@@ -212,8 +244,7 @@ static void find_lock(const struct gd_process_model *process, struct gd_facts *f
 	for (size_t i = 0; i < process->lock_count; i++) {
 		const struct gd_lock_model *lock = &process->locks[i];
 
-		if (is_lock(lock, facts->has_coordinator) &&
-		    (!facts->lock || lock->wait_s > facts->lock->wait_s))
+		if (is_lock(lock, facts) && (!facts->lock || lock->wait_s > facts->lock->wait_s))
 			facts->lock = lock;
 	}
 	if (facts->lock)
@@ -244,11 +275,14 @@ static void gather_threads(const struct gd_process_model *process, struct gd_fac
 	find_lock(process, facts);
 }
 
-/* ---- Together --------------------------------------------------------------------------------------- */
+/* ---- Together
+ * --------------------------------------------------------------------------------------- */
 
 static double effective_cpus(const struct gd_process_model *process)
 {
-	double cpus = process->cpus ? process->cpus : process->cpus_online ? process->cpus_online : 1;
+	double cpus = process->cpus	     ? process->cpus
+		      : process->cpus_online ? process->cpus_online
+					     : 1;
 
 	return process->cpu_quota > 0 ? fmin(cpus, process->cpu_quota) : cpus;
 }
@@ -280,7 +314,7 @@ struct gd_facts gd_facts_gather(const struct gd_process_model *process)
 	facts.gil_share = ratio(sums.gil_running_s, sums.running_s);
 	facts.running = ratio(sums.running_s, sums.kind_s[COMPUTING]);
 	facts.wanting = ratio(sums.wanting_s, sums.kind_s[COMPUTING]);
-	facts.starved = ratio(sums.wanting_s - sums.running_s, sums.wanting_s);
+	facts.starved = ratio(sums.starved_s, sums.wanting_s);
 	facts.gil_held = ratio(sums.gil_held_s, active_s);
 	facts.gil_wanted = ratio(sums.gil_wanted_s, active_s);
 	facts.gil_waiters = ratio(sums.gil_waiters_s, active_s);

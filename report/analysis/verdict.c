@@ -4,20 +4,20 @@
  * in tests/workloads that proves it and the one that differs in one quantity and flips it.
  *
  * Thresholds: 0.8 of the judged time makes a class pure (the other has less than 0.2), 1.5
- * operations outstanding on average are overlap (one after another gives 1), 0.8 of the CPUs busy is
- * parallel.
+ * operations outstanding on average are overlap (one after another gives 1), 0.8 of the CPUs busy
+ * is parallel.
  */
 #include "verdict.h"
 #include <math.h>
 
-#define PURE       0.8
+#define PURE	   0.8
 #define OVERLAPPED 1.5
-#define PARALLEL   0.8  /* of the CPUs */
-#define SERIAL     1.3  /* threads at work at once, at most */
+#define PARALLEL   0.8	 /* of the CPUs */
+#define SERIAL	   1.3	 /* threads at work at once, at most */
 #define MANY_OPS   150.0 /* useful concurrency from which threads are a burden */
 
-#define THIN_S        0.03
-#define THIN_INSTANTS 8
+#define THIN_S	      0.1 /* an interpreter alone starts and ends in half of that */
+#define THIN_INSTANTS 20
 
 static double waiting(const struct gd_facts *f)
 {
@@ -37,11 +37,12 @@ static enum gd_verdict_class class_of(const struct gd_facts *f)
 	return f->computing <= (1 - PURE) * known ? GD_VERDICT_WAITING : GD_VERDICT_MIXED;
 }
 
-/* ---- Conditions ------------------------------------------------------------------------------------ */
+/* ---- Conditions
+ * ------------------------------------------------------------------------------------ */
 
 static bool is_thin(const struct gd_facts *f)
 {
-	if (f->idle >= 0.9 && f->wall_s > 10 * THIN_S)
+	if (f->idle >= 0.9 && f->wall_s > 3 * THIN_S)
 		return false; /* nothing happened, for long enough to say so */
 	return f->active_s < THIN_S || (f->has_picture && f->instants < THIN_INSTANTS);
 }
@@ -62,19 +63,19 @@ static bool holds_gil_waiting(const struct gd_facts *f)
 					  f->held_waits >= 0.5 && f->outside + f->sleeping >= 0.2);
 }
 
-/* Work goes on in one thread at a time although several have some, and a lock keeps them apart. */
+/* Work goes on in one thread at a time while others wait for a lock. */
 static bool is_one_lock(const struct gd_facts *f)
 {
 	bool gil_anyway = f->computing >= 0.5 && f->gil_share >= 0.5;
-	double at_once = f->computing >= f->outside ? f->wanting : f->overlap;
+	double at_once = f->computing >= f->outside ? f->running : f->overlap;
 
-	return !gil_anyway && f->contenders >= 2 && f->lock && f->lock_waiters >= 0.5 &&
-	       at_once <= SERIAL;
+	return !gil_anyway && f->lock && f->lock_waiters >= 0.5 && at_once <= SERIAL;
 }
 
+/* It asks again after less than a quarter of a millisecond, all the time. */
 static bool is_spin(const struct gd_facts *f)
 {
-	return f->yields_per_s >= 1000 && class_of(f) == GD_VERDICT_COMPUTING &&
+	return f->yields_per_s >= 4000 && f->computing + f->sleeping >= PURE &&
 	       f->running <= SERIAL;
 }
 
@@ -153,7 +154,8 @@ static double useful_concurrency(const struct gd_facts *f)
 
 static bool waits_for_very_many(const struct gd_facts *f)
 {
-	return class_of(f) == GD_VERDICT_WAITING && f->is_python && useful_concurrency(f) > MANY_OPS;
+	return class_of(f) == GD_VERDICT_WAITING && f->is_python &&
+	       useful_concurrency(f) > MANY_OPS;
 }
 
 static bool waits_in_turn(const struct gd_facts *f)
@@ -178,7 +180,8 @@ static bool always(const struct gd_facts *f)
 	return true;
 }
 
-/* ---- The table ---------------------------------------------------------------------------------------- */
+/* ---- The table
+ * ---------------------------------------------------------------------------------------- */
 
 #define EV(name) (1u << GD_EVIDENCE_##name)
 
@@ -187,7 +190,7 @@ struct rule {
 	bool (*when)(const struct gd_facts *facts);
 	enum gd_action action;
 	enum gd_action alternatives[3]; /* CANNOT_SAY ends the list */
-	uint32_t reasons;               /* EV() of what convinced it */
+	uint32_t reasons;		/* EV() of what convinced it */
 };
 
 /* clang-format off */
@@ -296,7 +299,8 @@ double gd_verdict_value(const struct gd_facts *f, enum gd_evidence evidence)
 	return NAN;
 }
 
-/* ---- Speaking ------------------------------------------------------------------------------------------ */
+/* ---- Speaking
+ * ------------------------------------------------------------------------------------------ */
 
 /* On one CPU no model of concurrency makes computing faster. */
 static enum gd_action on_these_cpus(const struct gd_facts *f, enum gd_action action)
@@ -348,15 +352,17 @@ static size_t list(const struct gd_facts *facts, uint32_t set, struct gd_reason 
 
 	for (unsigned int i = 0; i < GD_EVIDENCE_COUNT && count < GD_REASONS_MAX; i++)
 		if (set & (1u << i))
-			ret_list[count++] = (struct gd_reason){ (enum gd_evidence)i,
-								gd_verdict_value(facts, i) };
+			ret_list[count++] =
+				(struct gd_reason){(enum gd_evidence)i, gd_verdict_value(facts, i)};
 	return count;
 }
 
-/* ---- Confidence ----------------------------------------------------------------------------------------- */
+/* ---- Confidence
+ * ----------------------------------------------------------------------------------------- */
 
 /* The same facts at one end of what is not known: more or less computing, more or less overlap. */
-static struct gd_facts shifted(const struct gd_facts *facts, double toward_computing, double overlap)
+static struct gd_facts shifted(const struct gd_facts *facts, double toward_computing,
+			       double overlap)
 {
 	struct gd_facts moved = *facts;
 	double waits = waiting(facts);
@@ -389,9 +395,11 @@ static enum gd_confidence judge_confidence(const struct gd_facts *facts)
 		return GD_CONFIDENCE_LOW;
 	sampling = fmin(sampling, 0.15);
 	for (int way = -1; way <= 1; way++) {
-		struct gd_facts moved = shifted(
-			facts, way < 0 ? -sampling : way > 0 ? sampling + facts->unknown : 0,
-			1 + 0.1 * way);
+		struct gd_facts moved = shifted(facts,
+						way < 0	  ? -sampling
+						: way > 0 ? sampling + facts->unknown
+							  : 0,
+						1 + 0.1 * way);
 
 		if (way == 0 || class == GD_VERDICT_IDLE)
 			continue;
@@ -409,7 +417,8 @@ struct gd_verdict gd_verdict_judge(const struct gd_facts *facts)
 {
 	const struct rule *rule = find_rule(facts);
 	struct gd_verdict verdict = {
-		.class = rule->action == GD_ACTION_CANNOT_SAY ? GD_VERDICT_UNKNOWN : class_of(facts),
+		.class =
+			rule->action == GD_ACTION_CANNOT_SAY ? GD_VERDICT_UNKNOWN : class_of(facts),
 		.confidence = judge_confidence(facts),
 		.rule = rule->name,
 		.advice.action = on_these_cpus(facts, rule->action),
@@ -424,14 +433,15 @@ struct gd_verdict gd_verdict_judge(const struct gd_facts *facts)
 		    (action == GD_ACTION_ASYNCIO && !facts->is_python))
 			continue;
 		verdict.alternatives[verdict.alternative_count++] =
-			(struct gd_advice){ action, workers_for(facts, action) };
+			(struct gd_advice){action, workers_for(facts, action)};
 	}
 	verdict.reason_count = list(facts, rule->reasons, verdict.reasons);
 	verdict.ruled_out_count = list(facts, ruled_out, verdict.ruled_out);
 	return verdict;
 }
 
-/* ---- Ceilings --------------------------------------------------------------------------------------------- */
+/* ---- Ceilings
+ * --------------------------------------------------------------------------------------------- */
 
 /*
  * Of a run of length 1: computing with the GIL held is serial in threads, all computing is bounded
@@ -442,7 +452,7 @@ struct gd_ceilings gd_verdict_ceilings(const struct gd_facts *facts)
 	double cpu = facts->computing * facts->running;
 	double gil = facts->gil_share * cpu;
 	double by_cpus = facts->cpus > 0 ? cpu / facts->cpus : cpu;
-	struct gd_ceilings ceilings = { NAN, NAN, NAN };
+	struct gd_ceilings ceilings = {NAN, NAN, NAN};
 
 	if (facts->active_s <= 0)
 		return ceilings;

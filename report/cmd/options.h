@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Options as tables: a command lists what it takes, one parser reads the command line and prints the
- * help from the same lines.
+ * Options as tables: a command lists what it takes, one parser reads the command line and prints
+ * the help from the same lines.
  */
 #ifndef GD_OPTIONS_H
 #define GD_OPTIONS_H
@@ -18,10 +18,10 @@ enum gd_option_kind {
 
 struct gd_option {
 	const char *name; /* long, without the dashes */
-	char letter;      /* 0: none */
+	char letter;	  /* 0: none */
 	enum gd_option_kind kind;
-	size_t offset;         /* in the command's own struct of options */
-	const char *value;     /* what the help calls its value */
+	size_t offset;	   /* in the command's own struct of options */
+	const char *value; /* what the help calls its value */
 	const char *help;
 };
 

@@ -13,7 +13,7 @@
 
 #define EXIT_CANNOT_START   125
 #define EXIT_NOT_EXECUTABLE 126
-#define EXIT_NOT_FOUND      127
+#define EXIT_NOT_FOUND	    127
 
 static bool takes_value(const struct gd_option *options, const char *word)
 {
@@ -50,7 +50,7 @@ static const char *find_python(void)
 	char path[PATH_MAX];
 
 	return gd_program_inspect("python3", path, sizeof(path)) == GD_PROGRAM_MISSING ? "python"
-										      : "python3";
+										       : "python3";
 }
 
 /* The words to execute; to be freed, not what they point to. */
@@ -95,7 +95,7 @@ static int say_exec_failed(const char *name, int exec_errno)
 static int start_watched(char *const *argv, const char *output, struct gd_started *started,
 			 struct gd_launched *launched, struct gd_diag *diag)
 {
-	struct gd_folder folder = { NULL, -1, -1 };
+	struct gd_folder folder = {NULL, -1, -1};
 	struct gd_parts parts;
 	int err = gd_parts_find(&parts, diag);
 
@@ -115,9 +115,9 @@ int gd_start(const struct gd_command *command, const char *module, const char *o
 	     char **argv, struct gd_started *ret_started)
 {
 	gd_autofree char **words = NULL;
-	struct gd_launched launched = { 0, 0 };
+	struct gd_launched launched = {0, 0};
 	enum gd_program_kind kind;
-	struct gd_diag diag = { "" };
+	struct gd_diag diag = {""};
 	char path[PATH_MAX];
 	int err, code;
 
@@ -131,7 +131,7 @@ int gd_start(const struct gd_command *command, const char *module, const char *o
 	kind = gd_program_inspect(words[0], path, sizeof(path));
 	if (kind != GD_PROGRAM_WATCHABLE && (code = say_unfit(kind, path)) >= 0)
 		return code;
-	*ret_started = (struct gd_started){ NULL, 0 };
+	*ret_started = (struct gd_started){NULL, 0};
 	if (kind == GD_PROGRAM_WATCHABLE)
 		err = start_watched(words, output, ret_started, &launched, &diag);
 	else
@@ -148,7 +148,7 @@ int gd_start(const struct gd_command *command, const char *module, const char *o
 
 int gd_start_finish(const struct gd_started *started)
 {
-	struct rlimit none = { 0, 0 };
+	struct rlimit none = {0, 0};
 	int signal_number;
 	sigset_t set;
 

@@ -6,7 +6,7 @@
 #include "command.h"
 
 struct gd_started {
-	char *folder;    /* of the recording, to be freed; NULL: it ran unwatched */
+	char *folder; /* of the recording, to be freed; NULL: it ran unwatched */
 	int wait_status;
 };
 
@@ -18,8 +18,8 @@ int gd_start(const struct gd_command *command, const char *module, const char *o
 	     char **argv, struct gd_started *ret_started);
 
 /*
- * Where "-m" stands among the command's own options: all behind its word is the module's.  argc when
- * it does not.
+ * Where "-m" stands among the command's own options: all behind its word is the module's.  argc
+ * when it does not.
  */
 int gd_start_find_module(const struct gd_option *options, int argc, char **argv);
 

@@ -19,12 +19,13 @@
 #include <sys/un.h>
 #include <time.h>
 
-#define DATA        "gildiag.data"
+#define DATA	    "gildiag.data"
 #define MARKER_TEXT "gildiag session 1\n"
-#define KEEP        10
+#define KEEP	    10
 #define SEEN_MAX    100000
 
-/* ---- Making ----------------------------------------------------------------------------------------- */
+/* ---- Making
+ * ----------------------------------------------------------------------------------------- */
 
 static char *make_in(const char *base)
 {
@@ -46,7 +47,7 @@ static char *make_in(const char *base)
 
 static int make_default(char **ret_path, struct gd_diag *diag)
 {
-	const char *bases[] = { ".", getenv("XDG_RUNTIME_DIR"), getenv("TMPDIR"), "/tmp" };
+	const char *bases[] = {".", getenv("XDG_RUNTIME_DIR"), getenv("TMPDIR"), "/tmp"};
 	int err = -ENOENT;
 
 	for (size_t i = 0; i < sizeof(bases) / sizeof(bases[0]); i++) {
@@ -63,14 +64,15 @@ static int make_default(char **ret_path, struct gd_diag *diag)
 static int make_named(const char *output, char **ret_path, struct gd_diag *diag)
 {
 	/* An empty folder can be removed: a simple way to ask whether it is one. */
-	if (mkdir(output, 0700) != 0 && (errno != EEXIST || rmdir(output) != 0 ||
-					 mkdir(output, 0700) != 0))
-		return gd_diag_set(diag, -errno,
-				   errno == ENOTEMPTY || errno == EEXIST
-					   ? "%s is not empty: name a new folder, nothing is overwritten"
-				   : errno == ENOTDIR ? "%s is no folder: name a new one"
-						      : "cannot make %s",
-				   output);
+	if (mkdir(output, 0700) != 0 &&
+	    (errno != EEXIST || rmdir(output) != 0 || mkdir(output, 0700) != 0))
+		return gd_diag_set(
+			diag, -errno,
+			errno == ENOTEMPTY || errno == EEXIST
+				? "%s is not empty: name a new folder, nothing is overwritten"
+			: errno == ENOTDIR ? "%s is no folder: name a new one"
+					   : "cannot make %s",
+			output);
 	*ret_path = realpath(output, NULL);
 	return *ret_path ? 0 : gd_diag_set(diag, -errno, "cannot make %s", output);
 }
@@ -95,10 +97,11 @@ static int make_marker(const char *path)
 static int make_listener(const char *path)
 {
 	gd_autoclose int folder = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
-	struct sockaddr_un addr = { .sun_family = AF_UNIX };
+	struct sockaddr_un addr = {.sun_family = AF_UNIX};
 	int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
 
-	snprintf(addr.sun_path, sizeof(addr.sun_path), "/proc/self/fd/%d/" GD_SESSION_SOCKET, folder);
+	snprintf(addr.sun_path, sizeof(addr.sun_path), "/proc/self/fd/%d/" GD_SESSION_SOCKET,
+		 folder);
 	if (fd >= 0 && (folder < 0 || bind(fd, (struct sockaddr *)&addr, sizeof(addr)) != 0 ||
 			listen(fd, 1024) != 0)) {
 		close(fd);
@@ -109,8 +112,9 @@ static int make_listener(const char *path)
 
 int gd_folder_make(const char *output, struct gd_folder *ret_folder, struct gd_diag *diag)
 {
-	struct gd_folder folder = { .marker = -1, .listener = -1 };
-	int err = output ? make_named(output, &folder.path, diag) : make_default(&folder.path, diag);
+	struct gd_folder folder = {.marker = -1, .listener = -1};
+	int err =
+		output ? make_named(output, &folder.path, diag) : make_default(&folder.path, diag);
 
 	if (err)
 		return err;
@@ -118,7 +122,8 @@ int gd_folder_make(const char *output, struct gd_folder *ret_folder, struct gd_d
 	if (folder.marker >= 0)
 		folder.listener = make_listener(folder.path);
 	if (folder.listener < 0) {
-		err = gd_diag_set(diag, -errno, "cannot prepare %s: %s", folder.path, strerror(errno));
+		err = gd_diag_set(diag, -errno, "cannot prepare %s: %s", folder.path,
+				  strerror(errno));
 		gd_folder_close(&folder);
 		return err;
 	}
@@ -133,10 +138,11 @@ void gd_folder_close(struct gd_folder *folder)
 	if (folder->listener >= 0)
 		close(folder->listener);
 	free(folder->path);
-	*folder = (struct gd_folder){ NULL, -1, -1 };
+	*folder = (struct gd_folder){NULL, -1, -1};
 }
 
-/* ---- Pruning ---------------------------------------------------------------------------------------- */
+/* ---- Pruning
+ * ---------------------------------------------------------------------------------------- */
 
 struct old {
 	char name[NAME_MAX + 1];

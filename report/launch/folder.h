@@ -13,14 +13,15 @@ struct gd_folder {
 
 /*
  * Makes output (which must not exist, or be empty), or with NULL <start>.<pid> in ./gildiag.data,
- * else in that of $XDG_RUNTIME_DIR, $TMPDIR or /tmp.  0 and a folder for gd_folder_close(), or -errno.
+ * else in that of $XDG_RUNTIME_DIR, $TMPDIR or /tmp.  0 and a folder for gd_folder_close(), or
+ * -errno.
  */
 int gd_folder_make(const char *output, struct gd_folder *ret_folder, struct gd_diag *diag);
 void gd_folder_close(struct gd_folder *folder);
 
 /*
- * Removes the oldest recordings beside path until $GILDIAG_KEEP (10) are left.  Only folders with our
- * marker, of ours, not being written, and in them only files with names that we make.
+ * Removes the oldest recordings beside path until $GILDIAG_KEEP (10) are left.  Only folders with
+ * our marker, of ours, not being written, and in them only files with names that we make.
  */
 void gd_folder_prune(const char *path);
 

@@ -13,9 +13,10 @@
 
 static volatile sig_atomic_t target_pid;
 
-/* ---- Signals ---------------------------------------------------------------------------------------- */
+/* ---- Signals
+ * ---------------------------------------------------------------------------------------- */
 
-static const int passed_on[] = { SIGTERM, SIGHUP, SIGINT, SIGQUIT, SIGUSR1, SIGUSR2, SIGCONT };
+static const int passed_on[] = {SIGTERM, SIGHUP, SIGINT, SIGQUIT, SIGUSR1, SIGUSR2, SIGCONT};
 
 #define PASSED_ON (sizeof(passed_on) / sizeof(passed_on[0]))
 
@@ -33,7 +34,7 @@ static void pass_on(int signal, siginfo_t *info, void *context)
 /* A signal that was ignored when we came (nohup) stays ignored, for us and for the target. */
 static void catch_signals(void)
 {
-	struct sigaction action = { .sa_sigaction = pass_on, .sa_flags = SA_SIGINFO | SA_RESTART };
+	struct sigaction action = {.sa_sigaction = pass_on, .sa_flags = SA_SIGINFO | SA_RESTART};
 
 	for (size_t i = 0; i < PASSED_ON; i++) {
 		struct sigaction before;
@@ -43,14 +44,15 @@ static void catch_signals(void)
 	}
 }
 
-/* ---- The sampler -------------------------------------------------------------------------------------- */
+/* ---- The sampler
+ * -------------------------------------------------------------------------------------- */
 
 /* Its descriptors: 0 a pipe whose closing ends it, 1 the socket, 2 the locked marker. */
 static void run_sampler(const struct gd_parts *parts, const struct gd_folder *folder, int pipe_end)
 {
-	char *argv[] = { (char *)parts->sampler, (char *)"--child", folder->path, NULL };
-	char *envp[] = { NULL };
-	int fds[3] = { pipe_end, folder->listener, folder->marker };
+	char *argv[] = {(char *)parts->sampler, (char *)"--child", folder->path, NULL};
+	char *envp[] = {NULL};
+	int fds[3] = {pipe_end, folder->listener, folder->marker};
 
 	for (int i = 0; i < 3; i++)
 		fds[i] = fcntl(fds[i], F_DUPFD, 10);
@@ -89,7 +91,8 @@ static void end_sampler(pid_t pid, int leash)
 		;
 }
 
-/* ---- The target --------------------------------------------------------------------------------------- */
+/* ---- The target
+ * --------------------------------------------------------------------------------------- */
 
 static int set_environment(const struct gd_parts *parts, const struct gd_folder *folder)
 {
@@ -134,7 +137,7 @@ static int wait_for_target(pid_t pid, int error_pipe, struct gd_launched *launch
 int gd_launch(char *const *argv, const struct gd_parts *parts, struct gd_folder *folder,
 	      struct gd_launched *ret_launched, struct gd_diag *diag)
 {
-	struct gd_launched launched = { 0, 0 };
+	struct gd_launched launched = {0, 0};
 	pid_t sampler = -1, target;
 	int leash = -1, ends[2], err = 0;
 	sigset_t all, before;

@@ -9,13 +9,13 @@
 
 struct gd_launched {
 	int wait_status; /* as waitpid gives it */
-	int exec_errno;  /* not 0: it could not be started */
+	int exec_errno;	 /* not 0: it could not be started */
 };
 
 /*
  * Runs argv (NULL at its end) and waits for it.  With parts and folder the agent is preloaded and a
- * sampler watches; with NULL it runs unwatched.  Signals that are sent to us alone are passed on, the
- * terminal's reach the target by itself.  0, or -errno and a sentence.
+ * sampler watches; with NULL it runs unwatched.  Signals that are sent to us alone are passed on,
+ * the terminal's reach the target by itself.  0, or -errno and a sentence.
  */
 int gd_launch(char *const *argv, const struct gd_parts *parts, struct gd_folder *folder,
 	      struct gd_launched *ret_launched, struct gd_diag *diag);

@@ -7,7 +7,8 @@
 #include <string.h>
 #include <unistd.h>
 
-static int find_one(const char *folder, const char *const *relative, char *ret_path, size_t size_bytes)
+static int find_one(const char *folder, const char *const *relative, char *ret_path,
+		    size_t size_bytes)
 {
 	for (; *relative; relative++) {
 		char path[PATH_MAX], real[PATH_MAX];
@@ -24,9 +25,10 @@ static int find_one(const char *folder, const char *const *relative, char *ret_p
 
 int gd_parts_find(struct gd_parts *ret_parts, struct gd_diag *diag)
 {
-	static const char *const agents[] = { "../lib/gildiag/libgildiag-agent.so",
-					      "../" GILDIAG_LIBDIR "/gildiag/libgildiag-agent.so", NULL };
-	static const char *const samplers[] = { "../libexec/gildiag/gildiag-sampler", NULL };
+	static const char *const agents[] = {"../lib/gildiag/libgildiag-agent.so",
+					     "../" GILDIAG_LIBDIR "/gildiag/libgildiag-agent.so",
+					     NULL};
+	static const char *const samplers[] = {"../libexec/gildiag/gildiag-sampler", NULL};
 	char self[PATH_MAX];
 	ssize_t n = readlink("/proc/self/exe", self, sizeof(self) - 1);
 	char *slash;
@@ -39,17 +41,19 @@ int gd_parts_find(struct gd_parts *ret_parts, struct gd_diag *diag)
 	if (slash)
 		*slash = 0;
 	if (find_one(self, agents, ret_parts->agent, sizeof(ret_parts->agent)) != 0)
-		return gd_diag_set(diag, -ENOENT,
-				   "libgildiag-agent.so is not beside %s: build or install gildiag whole",
-				   self);
+		return gd_diag_set(
+			diag, -ENOENT,
+			"libgildiag-agent.so is not beside %s: build or install gildiag whole",
+			self);
 	if (find_one(self, samplers, ret_parts->sampler, sizeof(ret_parts->sampler)) != 0)
-		return gd_diag_set(diag, -ENOENT,
-				   "gildiag-sampler is not beside %s: build or install gildiag whole",
-				   self);
+		return gd_diag_set(
+			diag, -ENOENT,
+			"gildiag-sampler is not beside %s: build or install gildiag whole", self);
 	if (strpbrk(ret_parts->agent, " :"))
-		return gd_diag_set(diag, -EINVAL,
-				   "%s has a blank or a colon in its path, which LD_PRELOAD cannot hold: "
-				   "move gildiag",
-				   ret_parts->agent);
+		return gd_diag_set(
+			diag, -EINVAL,
+			"%s has a blank or a colon in its path, which LD_PRELOAD cannot hold: "
+			"move gildiag",
+			ret_parts->agent);
 	return 0;
 }

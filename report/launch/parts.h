@@ -10,7 +10,8 @@ struct gd_parts {
 	char sampler[4096]; /* gildiag-sampler */
 };
 
-/* Finds them relative to this executable, in the build tree and after an installation.  0 or -errno. */
+/* Finds them relative to this executable, in the build tree and after an installation.  0 or
+ * -errno. */
 int gd_parts_find(struct gd_parts *ret_parts, struct gd_diag *diag);
 
 #endif

@@ -19,7 +19,8 @@
 #define HEADERS_MAX  64
 #define DYNAMIC_MAX  (1 << 20)
 
-/* ---- Finding the file --------------------------------------------------------------------------------- */
+/* ---- Finding the file
+ * --------------------------------------------------------------------------------- */
 
 static bool is_executable_file(const char *path)
 {
@@ -45,7 +46,8 @@ static enum gd_program_kind find_file(const char *name, char *ret_path, size_t s
 	for (;;) {
 		size_t length = strcspn(list, ":");
 
-		snprintf(ret_path, size_bytes, "%.*s%s%s", (int)length, list, length ? "/" : "", name);
+		snprintf(ret_path, size_bytes, "%.*s%s%s", (int)length, list, length ? "/" : "",
+			 name);
 		if (is_executable_file(ret_path))
 			return GD_PROGRAM_WATCHABLE;
 		if (access(ret_path, F_OK) == 0)
@@ -58,7 +60,9 @@ static enum gd_program_kind find_file(const char *name, char *ret_path, size_t s
 	return kind;
 }
 
-/* ---- ELF ------------------------------------------------------------------------------------------------ */
+/* ---- ELF
+ * ------------------------------------------------------------------------------------------------
+ */
 
 static bool read_at(int fd, void *buf, size_t size_bytes, uint64_t offset)
 {
@@ -76,7 +80,8 @@ static uint64_t file_offset(const Elf64_Phdr *headers, size_t count, uint64_t ad
 }
 
 /* Does it need a sanitizer's library?  Those abort unless they come first. */
-static bool needs_sanitizer(int fd, const Elf64_Phdr *headers, size_t count, const Elf64_Phdr *dynamic)
+static bool needs_sanitizer(int fd, const Elf64_Phdr *headers, size_t count,
+			    const Elf64_Phdr *dynamic)
 {
 	size_t entries = dynamic->p_filesz / sizeof(Elf64_Dyn);
 	gd_autofree Elf64_Dyn *table = NULL;
@@ -143,7 +148,8 @@ static bool gains_rights(const char *path)
 	return geteuid() != 0 && getxattr(path, "security.capability", NULL, 0) > 0;
 }
 
-/* ---- Scripts -------------------------------------------------------------------------------------------- */
+/* ---- Scripts
+ * -------------------------------------------------------------------------------------------- */
 
 /* The program of a #! line; behind /usr/bin/env the next word. */
 static bool read_interpreter(const char *line, char *ret_name, size_t size_bytes)
@@ -177,7 +183,7 @@ enum gd_program_kind gd_program_inspect(const char *name, char *ret_path, size_t
 		union {
 			Elf64_Ehdr elf;
 			char text[256];
-		} head = { .text = "" };
+		} head = {.text = ""};
 
 		/* A missing interpreter is the kernel's to report: what the user named is there. */
 		if (kind != GD_PROGRAM_WATCHABLE)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The nouns: a session, its processes, their threads, GILs and locks.  Values in seconds and counts;
- * nothing here knows the format that they came from.
+ * The nouns: a session, its processes, their threads, GILs and locks.  Values in seconds and
+ * counts; nothing here knows the format that they came from.
  */
 #ifndef GD_MODEL_H
 #define GD_MODEL_H
@@ -13,14 +13,14 @@
 #include <stdint.h>
 
 struct gd_times {
-	double cause_s[GD_CAUSE_COUNT]; /* wall time, what is still open included */
+	double cause_s[GD_CAUSE_COUNT];	 /* wall time, what is still open included */
 	double cpu_in_s[GD_CAUSE_COUNT]; /* of it, on the CPU */
 	uint64_t count[GD_CAUSE_COUNT];
 	double off_in_s[2]; /* off the CPU while computing: GIL held, GIL free */
 	double holding_gil_s;
 	double gil_hold_s;
 	uint64_t gil_takes, gil_drops, gil_forced;
-	double cpu_s;       /* by the thread's own clock */
+	double cpu_s;	    /* by the thread's own clock */
 	double run_delay_s; /* by the kernel */
 	uint64_t major_faults;
 	uint64_t yields;
@@ -29,10 +29,10 @@ struct gd_times {
 
 struct gd_thread_model {
 	int32_t tid;
-	const char *name;     /* never NULL */
+	const char *name; /* never NULL */
 	bool is_main;
 	bool has_ended;
-	uint64_t threads;     /* that this row stands for: more than one for folded ones */
+	uint64_t threads; /* that this row stands for: more than one for folded ones */
 	uint64_t start_function;
 	struct gd_times times;
 };
@@ -70,12 +70,12 @@ struct gd_process_model {
 	bool has_exit_code, was_collected;
 	int exit_code;
 	bool clock_is_tsc;
-	double start_s, end_s;   /* CLOCK_MONOTONIC */
-	double steady_s;         /* the same; NAN: no sampler saw it */
-	double started_epoch_s;  /* for humans */
+	double start_s, end_s;	/* CLOCK_MONOTONIC */
+	double steady_s;	/* the same; NAN: no sampler saw it */
+	double started_epoch_s; /* for humans */
 	uint64_t threads_born;
 	uint32_t cpus, cpus_online; /* 0: unknown */
-	double cpu_quota;           /* CPUs; 0: none */
+	double cpu_quota;	    /* CPUs; 0: none */
 	double throttled_s;
 	uint64_t samples, samples_missed;
 	double sampler_cpu_s;

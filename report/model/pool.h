@@ -13,7 +13,8 @@ struct gd_pool *gd_pool_new(void);
 /* Frees everything that was allocated from it; accepts NULL. */
 void gd_pool_free(struct gd_pool *pool);
 
-/* Zeroed memory for count things of size_bytes, NULL without memory.  Valid until the pool is freed. */
+/* Zeroed memory for count things of size_bytes, NULL without memory.  Valid until the pool is
+ * freed. */
 void *gd_pool_alloc(struct gd_pool *pool, size_t count, size_t size_bytes);
 
 /* A copy of at most size_bytes of text, always terminated. */

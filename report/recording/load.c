@@ -26,8 +26,8 @@ static double span_s(const struct clock_map *map, uint64_t ticks)
 
 static struct clock_map map_clock(const struct gd_process *process)
 {
-	struct clock_map map = { .ticks0 = process->first.ticks,
-				 .s0 = (double)process->first.monotonic_ns / 1e9 };
+	struct clock_map map = {.ticks0 = process->first.ticks,
+				.s0 = (double)process->first.monotonic_ns / 1e9};
 	struct gd_clock_pair last = process->last.ticks > process->sampler_pair.ticks
 					    ? process->last
 					    : process->sampler_pair;
@@ -43,7 +43,8 @@ static struct clock_map map_clock(const struct gd_process *process)
 	return map;
 }
 
-/* ---- Threads ----------------------------------------------------------------------------------- */
+/* ---- Threads -----------------------------------------------------------------------------------
+ */
 
 /* The interval that was open when the process ended or was copied. */
 static void close_interval(struct gd_times *times, const struct gd_thread *slot,
@@ -89,10 +90,10 @@ static void load_thread(const struct gd_thread *slot, const struct clock_map *ma
 	times->gil_drops = slot->gil_drops;
 	times->gil_forced = slot->gil_forced;
 	times->cpu_s = (double)slot->cpu_ns / 1e9;
-	times->run_delay_s = (double)(slot->run_delay_ns > slot->seen_run_delay_ns
-					      ? slot->run_delay_ns
-					      : slot->seen_run_delay_ns) /
-			     1e9;
+	times->run_delay_s =
+		(double)(slot->run_delay_ns > slot->seen_run_delay_ns ? slot->run_delay_ns
+								      : slot->seen_run_delay_ns) /
+		1e9;
 	times->major_faults = slot->seen_major_faults;
 	times->yields = slot->yields;
 	times->life_s = life_end_s - at_s(map, slot->born);
@@ -166,7 +167,8 @@ static int load_threads(const struct gd_file *file, struct gd_pool *pool,
 	return 0;
 }
 
-/* ---- GILs, locks, instants ---------------------------------------------------------------------- */
+/* ---- GILs, locks, instants ----------------------------------------------------------------------
+ */
 
 /* The lower edge of a step; see GD_HIST_STEPS. */
 static double hist_edge(unsigned int step)
@@ -286,7 +288,8 @@ static int load_joints(const struct gd_file *file, struct gd_pool *pool,
 	return 0;
 }
 
-/* ---- The process --------------------------------------------------------------------------------- */
+/* ---- The process
+ * --------------------------------------------------------------------------------- */
 
 static double find_end(const struct gd_file *file, const struct gd_process *process,
 		       const struct clock_map *map)
@@ -298,7 +301,8 @@ static double find_end(const struct gd_file *file, const struct gd_process *proc
 	return (double)file->header->copied_ns / 1e9;
 }
 
-/* CPython without a GIL seen is a version whose GIL we do not know; a free-threaded one has none. */
+/* CPython without a GIL seen is a version whose GIL we do not know; a free-threaded one has none.
+ */
 static enum gd_gil_state find_gil_state(const struct gd_process *process,
 					const struct gd_process_model *model)
 {
@@ -358,7 +362,7 @@ static int load_facts(const struct gd_file *file, const struct gd_process *row,
 int gd_load_process(const struct gd_file *file, struct gd_pool *pool,
 		    struct gd_process_model *ret_process)
 {
-	struct gd_process_model process = { 0 };
+	struct gd_process_model process = {0};
 	struct gd_process row;
 	struct clock_map map;
 	int err;

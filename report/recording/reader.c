@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Refuses by name.  Every offset, size and count is checked against the file before it is used once;
- * after that nothing in here can read outside.
+ * Refuses by name.  Every offset, size and count is checked against the file before it is used
+ * once; after that nothing in here can read outside.
  */
 #include "reader.h"
 #include <base/cleanup.h>
@@ -10,9 +10,9 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#define FILE_BYTES_MAX  (GD_IMAGE_BYTES + (16ull << 20))
+#define FILE_BYTES_MAX	(GD_IMAGE_BYTES + (16ull << 20))
 #define ENTRY_BYTES_MAX 65536u
-#define SECTIONS_MAX    64u
+#define SECTIONS_MAX	64u
 
 static int check_header(const struct gd_file *file, const char *path, struct gd_diag *diag)
 {
@@ -28,10 +28,11 @@ static int check_header(const struct gd_file *file, const char *path, struct gd_
 				   path, header->abi_major > GD_ABI_MAJOR ? "a newer" : "an older",
 				   header->abi_major, GD_ABI_MAJOR);
 	if (header->arch != GD_ARCH_X86_64)
-		return gd_diag_set(diag, -EPROTONOSUPPORT,
-				   "%s was made on another kind of machine (%u), which this gildiag "
-				   "does not read",
-				   path, header->arch);
+		return gd_diag_set(
+			diag, -EPROTONOSUPPORT,
+			"%s was made on another kind of machine (%u), which this gildiag "
+			"does not read",
+			path, header->arch);
 	if (header->header_size < sizeof(*header) || header->section_count > SECTIONS_MAX ||
 	    header->header_size + (uint64_t)header->section_count * sizeof(struct gd_section) >
 		    file->size_bytes)
@@ -58,8 +59,9 @@ static int check_section(struct gd_file *file, const struct gd_section *section,
 int gd_file_check(const void *bytes, size_t size_bytes, const char *path, struct gd_file *ret_file,
 		  struct gd_diag *diag)
 {
-	struct gd_file file = { .bytes = (unsigned char *)(uintptr_t)bytes, .size_bytes = size_bytes };
-	struct gd_file_header header = { 0 };
+	struct gd_file file = {.bytes = (unsigned char *)(uintptr_t)bytes,
+			       .size_bytes = size_bytes};
+	struct gd_file_header header = {0};
 	int err;
 
 	memcpy(&header, bytes, size_bytes < sizeof(header) ? size_bytes : sizeof(header));
@@ -112,9 +114,9 @@ int gd_file_open(int folder, const char *name, const char *path, struct gd_file 
 	if (!S_ISREG(st.st_mode))
 		return gd_diag_set(diag, -EMEDIUMTYPE, "%s is no recording of gildiag", path);
 	if (st.st_uid != geteuid() && geteuid() != 0)
-		return gd_diag_set(diag, -EPERM,
-				   "%s belongs to another user: let its owner report it, or copy it",
-				   path);
+		return gd_diag_set(
+			diag, -EPERM,
+			"%s belongs to another user: let its owner report it, or copy it", path);
 	if ((uint64_t)st.st_size > FILE_BYTES_MAX)
 		return gd_diag_set(diag, -EPROTO, "%s is too large for a recording", path);
 	bytes = malloc((size_t)st.st_size + 1);
@@ -132,7 +134,7 @@ int gd_file_open(int folder, const char *name, const char *path, struct gd_file 
 void gd_file_close(struct gd_file *file)
 {
 	free(file->bytes);
-	*file = (struct gd_file){ 0 };
+	*file = (struct gd_file){0};
 }
 
 uint32_t gd_file_count(const struct gd_file *file, uint32_t kind)
@@ -149,5 +151,6 @@ void gd_file_entry(const struct gd_file *file, uint32_t kind, uint32_t index, vo
 	memset(ret_entry, 0, size_bytes);
 	if (index < section->used)
 		memcpy(ret_entry,
-		       file->bytes + section->offset + (uint64_t)section->entry_size * index, there);
+		       file->bytes + section->offset + (uint64_t)section->entry_size * index,
+		       there);
 }

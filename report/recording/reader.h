@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * One file of a recording, checked.  It is hostile input: whatever is returned lies inside the file.
+ * One file of a recording, checked.  It is hostile input: whatever is returned lies inside the
+ * file.
  */
 #ifndef GD_READER_H
 #define GD_READER_H

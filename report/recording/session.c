@@ -37,7 +37,7 @@ static char *newest_in(const char *path)
 {
 	gd_cleanup(close_folder) DIR *folder = opendir(path);
 	gd_autofree char *best = NULL;
-	struct timespec best_time = { 0, 0 };
+	struct timespec best_time = {0, 0};
 	const struct dirent *entry;
 
 	while (folder && (entry = readdir(folder))) {
@@ -76,7 +76,7 @@ int gd_session_find(const char *path, char **ret_path, struct gd_diag *diag)
 	struct stat st;
 
 	if (!path) {
-		const char *bases[] = { ".", getenv("XDG_RUNTIME_DIR"), getenv("TMPDIR"), "/tmp" };
+		const char *bases[] = {".", getenv("XDG_RUNTIME_DIR"), getenv("TMPDIR"), "/tmp"};
 
 		for (size_t i = 0; !found && i < sizeof(bases) / sizeof(bases[0]); i++)
 			found = newest_under(bases[i]);
@@ -86,7 +86,8 @@ int gd_session_find(const char *path, char **ret_path, struct gd_diag *diag)
 					   "`gildiag run -- CMD`");
 	} else {
 		if (stat(path, &st) != 0)
-			return gd_diag_set(diag, -errno, "cannot read %s: %s", path, strerror(errno));
+			return gd_diag_set(diag, -errno, "cannot read %s: %s", path,
+					   strerror(errno));
 		if (!S_ISDIR(st.st_mode))
 			return gd_diag_set(diag, -ENOTDIR,
 					   "%s is a file: name the recording's folder", path);
@@ -100,16 +101,18 @@ int gd_session_find(const char *path, char **ret_path, struct gd_diag *diag)
 	return 0;
 }
 
-/* A socket's path has 108 bytes at most: a longer one is reached through the folder's descriptor. */
+/* A socket's path has 108 bytes at most: a longer one is reached through the folder's descriptor.
+ */
 static int connect_to(const char *path)
 {
 	gd_autoclose int folder = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
-	struct sockaddr_un addr = { .sun_family = AF_UNIX };
+	struct sockaddr_un addr = {.sun_family = AF_UNIX};
 	int fd;
 
 	if (folder < 0)
 		return -1;
-	snprintf(addr.sun_path, sizeof(addr.sun_path), "/proc/self/fd/%d/" GD_SESSION_SOCKET, folder);
+	snprintf(addr.sun_path, sizeof(addr.sun_path), "/proc/self/fd/%d/" GD_SESSION_SOCKET,
+		 folder);
 	fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
 	if (fd >= 0 && connect(fd, (struct sockaddr *)&addr, sizeof(addr)) != 0) {
 		close(fd);
@@ -131,9 +134,8 @@ static bool is_being_written(const char *path)
 
 void gd_session_flush(const char *path)
 {
-	struct gd_hello hello = { .magic = GD_HELLO_MAGIC,
-				  .abi_major = GD_ABI_MAJOR,
-				  .what = GD_HELLO_FLUSH };
+	struct gd_hello hello = {
+		.magic = GD_HELLO_MAGIC, .abi_major = GD_ABI_MAJOR, .what = GD_HELLO_FLUSH};
 	gd_autoclose int fd = -1;
 	struct pollfd answer;
 
@@ -142,6 +144,6 @@ void gd_session_flush(const char *path)
 	fd = connect_to(path);
 	if (fd < 0 || send(fd, &hello, sizeof(hello), MSG_NOSIGNAL) != (ssize_t)sizeof(hello))
 		return;
-	answer = (struct pollfd){ .fd = fd, .events = POLLIN };
+	answer = (struct pollfd){.fd = fd, .events = POLLIN};
 	poll(&answer, 1, 2000);
 }

@@ -18,8 +18,8 @@ int gd_session_find(const char *path, char **ret_path, struct gd_diag *diag);
 bool gd_session_is_marked(const char *path);
 
 /*
- * Asks the sampler of a recording that is still being written to write what it has, and waits for it
- * (two seconds at most).  Nothing happens where there is none.
+ * Asks the sampler of a recording that is still being written to write what it has, and waits for
+ * it (two seconds at most).  Nothing happens where there is none.
  */
 void gd_session_flush(const char *path);
 

@@ -9,7 +9,11 @@
 /* Length of the UTF-8 character at text, 0 when it is none (RFC 3629). */
 static size_t utf8_length(const unsigned char *text)
 {
-	size_t length = text[0] < 0x80 ? 1 : (text[0] >> 5) == 6 ? 2 : (text[0] >> 4) == 14 ? 3 : (text[0] >> 3) == 30 ? 4 : 0;
+	size_t length = text[0] < 0x80	       ? 1
+			: (text[0] >> 5) == 6  ? 2
+			: (text[0] >> 4) == 14 ? 3
+			: (text[0] >> 3) == 30 ? 4
+					       : 0;
 	unsigned int code;
 
 	if (length < 2)
@@ -20,8 +24,10 @@ static size_t utf8_length(const unsigned char *text)
 			return 0;
 		code = code << 6 | (text[i] & 0x3f);
 	}
-	if (code < (length == 2 ? 0x80u : length == 3 ? 0x800u : 0x10000u) || code > 0x10ffff ||
-	    (code >= 0xd800 && code < 0xe000))
+	if (code < (length == 2	  ? 0x80u
+		    : length == 3 ? 0x800u
+				  : 0x10000u) ||
+	    code > 0x10ffff || (code >= 0xd800 && code < 0xe000))
 		return 0;
 	return length;
 }
@@ -34,7 +40,8 @@ static int is_unprintable(const unsigned char *text, size_t length)
 	if (length == 2)
 		return text[0] == 0xc2 && text[1] < 0xa0;
 	return length == 3 && text[0] == 0xe2 &&
-	       ((text[1] == 0x80 && (text[2] >= 0x8b && (text[2] <= 0x8f || (text[2] >= 0xa8 && text[2] <= 0xae)))) ||
+	       ((text[1] == 0x80 &&
+		 (text[2] >= 0x8b && (text[2] <= 0x8f || (text[2] >= 0xa8 && text[2] <= 0xae)))) ||
 		(text[1] == 0x81 && text[2] >= 0xa0 && text[2] <= 0xaf));
 }
 
@@ -76,7 +83,8 @@ static char *escape_all(const char *text, int utf8)
 			out += sprintf(out, "%s", utf8 ? "\xef\xbf\xbd" : "?");
 			in++;
 		} else if (is_unprintable(in, length)) {
-			for (size_t i = 0; i < length && out - copy < (long)(4 * strlen(text) - 3); i++)
+			for (size_t i = 0; i < length && out - copy < (long)(4 * strlen(text) - 3);
+			     i++)
 				out += sprintf(out, "\\x%02x", in[i]);
 			in += length;
 		} else if (length > 1 && !utf8) {

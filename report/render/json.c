@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * One object.  null is "not measured", 0 "measured and zero", [] "none".  jansson keeps the order of
- * keys and never fails half-way: a NULL value makes the whole object NULL, which is -ENOMEM.
+ * One object.  null is "not measured", 0 "measured and zero", [] "none".  jansson keeps the order
+ * of keys and never fails half-way: a NULL value makes the whole object NULL, which is -ENOMEM.
  */
 #include "json.h"
 #include "escape.h"
@@ -42,7 +42,8 @@ static json_t *nanoseconds(double s)
 	return isfinite(s) ? json_integer((json_int_t)llround(s * 1e9)) : json_null();
 }
 
-/* ---- Classes and GIL -------------------------------------------------------------------------------- */
+/* ---- Classes and GIL
+ * -------------------------------------------------------------------------------- */
 
 static json_t *make_classes(const struct gd_classes *classes)
 {
@@ -62,8 +63,8 @@ static json_t *make_classes(const struct gd_classes *classes)
 static json_t *make_times(double p50_s, double p99_s, double max_s, double sum_s)
 {
 	return json_pack("{s:o, s:o, s:o, s:o}", "p50_ns", nanoseconds(p50_s), "p99_ns",
-			 nanoseconds(p99_s), "max_ns", nanoseconds(isnan(p50_s) ? NAN : max_s), "sum_s",
-			 number(sum_s));
+			 nanoseconds(p99_s), "max_ns", nanoseconds(isnan(p50_s) ? NAN : max_s),
+			 "sum_s", number(sum_s));
 }
 
 /* The first GIL: subinterpreters with their own are in a list beside it. */
@@ -76,20 +77,19 @@ static json_t *make_gil(const struct gd_judged *judged)
 
 	if (!process->gil_count)
 		return json_null();
-	return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "held_share",
-			 number(looked ? judged->facts.gil_held : NAN), "wanted_share",
-			 number(looked ? judged->facts.gil_wanted : NAN), "takes",
-			 integer(gil->takes), "drops", integer(gil->drops), "waits",
-			 integer(gil->waits), "takes_per_s",
-			 number(wall_s > 0 ? (double)gil->takes / wall_s : NAN), "forced_switches",
-			 integer(gil->forced), "hold_of_100us_and_longer_s", number(gil->hold_long_s),
-			 "hold",
-			 make_times(gil->hold_p50_s, gil->hold_p99_s, gil->hold_max_s, gil->hold_s),
-			 "wait",
-			 make_times(gil->wait_p50_s, gil->wait_p99_s, gil->wait_max_s, gil->wait_s));
+	return json_pack(
+		"{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "held_share",
+		number(looked ? judged->facts.gil_held : NAN), "wanted_share",
+		number(looked ? judged->facts.gil_wanted : NAN), "takes", integer(gil->takes),
+		"drops", integer(gil->drops), "waits", integer(gil->waits), "takes_per_s",
+		number(wall_s > 0 ? (double)gil->takes / wall_s : NAN), "forced_switches",
+		integer(gil->forced), "hold_of_100us_and_longer_s", number(gil->hold_long_s),
+		"hold", make_times(gil->hold_p50_s, gil->hold_p99_s, gil->hold_max_s, gil->hold_s),
+		"wait", make_times(gil->wait_p50_s, gil->wait_p99_s, gil->wait_max_s, gil->wait_s));
 }
 
-/* ---- Processes and threads ----------------------------------------------------------------------------- */
+/* ---- Processes and threads
+ * ----------------------------------------------------------------------------- */
 
 static json_t *make_causes(const struct gd_times *times)
 {
@@ -110,8 +110,9 @@ static json_t *make_causes(const struct gd_times *times)
 					 ? (char)(names[cause][i] + 32)
 					 : names[cause][i];
 		json_object_set_new(object, key,
-				    json_pack("{s:o, s:o, s:o}", "count", integer(times->count[cause]),
-					      "wall_s", number(times->cause_s[cause]), "cpu_s",
+				    json_pack("{s:o, s:o, s:o}", "count",
+					      integer(times->count[cause]), "wall_s",
+					      number(times->cause_s[cause]), "cpu_s",
 					      number(times->cpu_in_s[cause])));
 	}
 	return object;
@@ -123,15 +124,15 @@ static json_t *make_thread(const struct gd_process_model *process,
 	struct gd_classes classes = gd_classes_of_thread(&thread->times, thread->is_main);
 	const struct gd_times *times = &thread->times;
 
-	return json_pack("{s:i, s:i, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}",
-			 "pid", process->pid, "tid", thread->tid, "name", text_or_null(thread->name),
-			 "role", thread->is_main ? json_string("main") : json_null(), "start",
-			 json_null(), "threads", integer(thread->threads), "life_s",
-			 number(times->life_s), "classes", make_classes(&classes), "causes",
-			 make_causes(times), "holding_gil_s", number(times->holding_gil_s), "gil_takes",
-			 integer(times->gil_takes), "gil_drops", integer(times->gil_drops),
-			 "gil_hold_s", number(times->gil_hold_s), "cpu_clock_s", number(times->cpu_s),
-			 "run_delay_s", number(times->run_delay_s));
+	return json_pack(
+		"{s:i, s:i, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}",
+		"pid", process->pid, "tid", thread->tid, "name", text_or_null(thread->name), "role",
+		thread->is_main ? json_string("main") : json_null(), "start", json_null(),
+		"threads", integer(thread->threads), "life_s", number(times->life_s), "classes",
+		make_classes(&classes), "causes", make_causes(times), "holding_gil_s",
+		number(times->holding_gil_s), "gil_takes", integer(times->gil_takes), "gil_drops",
+		integer(times->gil_drops), "gil_hold_s", number(times->gil_hold_s), "cpu_clock_s",
+		number(times->cpu_s), "run_delay_s", number(times->run_delay_s));
 }
 
 static json_t *make_threads(const struct gd_analysis *analysis)
@@ -158,15 +159,15 @@ static json_t *make_process(const struct gd_judged *judged)
 {
 	const struct gd_process_model *process = judged->process;
 
-	return json_pack(
-		"{s:i, s:i, s:o, s:o, s:{s:o, s:n}, s:o, s:{s:s}, s:o, s:o, s:o, s:b}", "pid",
-		process->pid, "ppid", process->ppid, "command", text(process->command), "script",
-		text_or_null(process->script), "exit", "code",
-		process->has_exit_code ? json_integer(process->exit_code) : json_null(), "signal",
-		"runtime", make_runtime(process), "verdict", "class",
-		gd_words_class(judged->verdict.class), "classes", make_classes(&judged->classes), "gil",
-		make_gil(judged), "threads_born", integer(process->threads_born), "complete",
-		(int)process->is_complete);
+	return json_pack("{s:i, s:i, s:o, s:o, s:{s:o, s:n}, s:o, s:{s:s}, s:o, s:o, s:o, s:b}",
+			 "pid", process->pid, "ppid", process->ppid, "command",
+			 text(process->command), "script", text_or_null(process->script), "exit",
+			 "code",
+			 process->has_exit_code ? json_integer(process->exit_code) : json_null(),
+			 "signal", "runtime", make_runtime(process), "verdict", "class",
+			 gd_words_class(judged->verdict.class), "classes",
+			 make_classes(&judged->classes), "gil", make_gil(judged), "threads_born",
+			 integer(process->threads_born), "complete", (int)process->is_complete);
 }
 
 static json_t *make_processes(const struct gd_analysis *analysis)
@@ -178,7 +179,8 @@ static json_t *make_processes(const struct gd_analysis *analysis)
 	return array;
 }
 
-/* ---- Verdict ------------------------------------------------------------------------------------------- */
+/* ---- Verdict
+ * ------------------------------------------------------------------------------------------- */
 
 static json_t *make_reasons(const struct gd_reason *reasons, size_t count)
 {
@@ -188,11 +190,11 @@ static json_t *make_reasons(const struct gd_reason *reasons, size_t count)
 		char words[80];
 
 		gd_words_evidence(&reasons[i], words, sizeof(words));
-		json_array_append_new(
-			array, json_pack("{s:s, s:o, s:s, s:s}", "id",
-					 gd_words_evidence_id(reasons[i].evidence), "value",
-					 number(reasons[i].value), "unit",
-					 gd_words_evidence_unit(reasons[i].evidence), "text", words));
+		json_array_append_new(array, json_pack("{s:s, s:o, s:s, s:s}", "id",
+						       gd_words_evidence_id(reasons[i].evidence),
+						       "value", number(reasons[i].value), "unit",
+						       gd_words_evidence_unit(reasons[i].evidence),
+						       "text", words));
 	}
 	return array;
 }
@@ -204,8 +206,8 @@ static json_t *make_verdict(const struct gd_judged *judged)
 
 	gd_words_headline(judged, headline, sizeof(headline));
 	return json_pack("{s:s, s:s, s:s, s:s, s:o, s:o}", "class", gd_words_class(verdict->class),
-			 "confidence", gd_words_confidence(verdict->confidence), "headline", headline,
-			 "rule", verdict->rule, "reasons",
+			 "confidence", gd_words_confidence(verdict->confidence), "headline",
+			 headline, "rule", verdict->rule, "reasons",
 			 make_reasons(verdict->reasons, verdict->reason_count), "ruled_out",
 			 make_reasons(verdict->ruled_out, verdict->ruled_out_count));
 }
@@ -240,11 +242,11 @@ static void add_prediction(json_t *array, const char *model, double ceiling)
 {
 	if (isnan(ceiling))
 		return;
-	json_array_append_new(array,
-			      json_pack("{s:s, s:n, s:{s:n, s:n, s:n, s:o}, s:[s]}", "model", model,
-					"workers", "speedup", "low", "expected", "high", "ceiling",
-					number(ceiling), "flags",
-					isinf(ceiling) ? "unbounded-by-this-program" : "ceiling-only"));
+	json_array_append_new(
+		array,
+		json_pack("{s:s, s:n, s:{s:n, s:n, s:n, s:o}, s:[s]}", "model", model, "workers",
+			  "speedup", "low", "expected", "high", "ceiling", number(ceiling), "flags",
+			  isinf(ceiling) ? "unbounded-by-this-program" : "ceiling-only"));
 }
 
 static json_t *make_predictions(const struct gd_ceilings *ceilings)
@@ -257,15 +259,17 @@ static json_t *make_predictions(const struct gd_ceilings *ceilings)
 	return array;
 }
 
-/* ---- Locks, phases, time --------------------------------------------------------------------------------- */
+/* ---- Locks, phases, time
+ * --------------------------------------------------------------------------------- */
 
 #define LOCKS_SHOWN 20
 
 static json_t *make_lock(const struct gd_judged *judged, const struct gd_lock_model *lock)
 {
 	static const char *const kinds[] = {
-		[GD_CAUSE_MUTEX] = "mutex", [GD_CAUSE_RWLOCK] = "rwlock",   [GD_CAUSE_SEM] = "semaphore",
-		[GD_CAUSE_COND] = "condition", [GD_CAUSE_BARRIER] = "barrier", [GD_CAUSE_FUTEX] = "futex",
+		[GD_CAUSE_MUTEX] = "mutex",	[GD_CAUSE_RWLOCK] = "rwlock",
+		[GD_CAUSE_SEM] = "semaphore",	[GD_CAUSE_COND] = "condition",
+		[GD_CAUSE_BARRIER] = "barrier", [GD_CAUSE_FUTEX] = "futex",
 	};
 	const char *kind = lock->cause < sizeof(kinds) / sizeof(kinds[0]) && kinds[lock->cause]
 				   ? kinds[lock->cause]
@@ -273,12 +277,13 @@ static json_t *make_lock(const struct gd_judged *judged, const struct gd_lock_mo
 	char where[24];
 
 	snprintf(where, sizeof(where), "0x%llx", (unsigned long long)lock->key);
-	return json_pack("{s:i, s:s, s:n, s:s, s:o, s:o, s:n, s:o, s:b, s:o, s:[]}", "pid",
-			 judged->process->pid, "kind", kind, "name", "where", where, "contended",
-			 integer(lock->waits), "wait_s", number(lock->wait_s), "hold_s", "timeouts",
-			 integer(lock->timeouts), "exact", 1, "waiters_mean",
-			 number(judged->facts.active_s > 0 ? lock->wait_s / judged->facts.active_s : NAN),
-			 "holders");
+	return json_pack(
+		"{s:i, s:s, s:n, s:s, s:o, s:o, s:n, s:o, s:b, s:o, s:[]}", "pid",
+		judged->process->pid, "kind", kind, "name", "where", where, "contended",
+		integer(lock->waits), "wait_s", number(lock->wait_s), "hold_s", "timeouts",
+		integer(lock->timeouts), "exact", 1, "waiters_mean",
+		number(judged->facts.active_s > 0 ? lock->wait_s / judged->facts.active_s : NAN),
+		"holders");
 }
 
 static int compare_waits(const void *a, const void *b)
@@ -318,8 +323,8 @@ static json_t *make_phases(const struct gd_judged *judged)
 						       make_classes(&judged->classes)));
 		return array;
 	}
-	json_array_append_new(array, json_pack("{s:s, s:f, s:f, s:n}", "name", "start", "start_s", 0.0,
-					       "end_s", steady_s, "classes"));
+	json_array_append_new(array, json_pack("{s:s, s:f, s:f, s:n}", "name", "start", "start_s",
+					       0.0, "end_s", steady_s, "classes"));
 	json_array_append_new(array, json_pack("{s:s, s:f, s:f, s:n}", "name", "steady", "start_s",
 					       steady_s, "end_s", length_s, "classes"));
 	return array;
@@ -337,7 +342,8 @@ static json_t *make_time(const struct gd_judged *judged)
 			 number(judged->classes.holding_gil_s), "holding_lock_s");
 }
 
-/* ---- The recording and the machine -------------------------------------------------------------------- */
+/* ---- The recording and the machine
+ * -------------------------------------------------------------------- */
 
 static json_t *make_started(double epoch_s)
 {
@@ -353,7 +359,7 @@ static json_t *make_started(double epoch_s)
 static json_t *make_recording(const struct gd_analysis *analysis)
 {
 	const struct gd_session_model *session = analysis->session;
-	uint64_t lost[GD_LOST_COUNT] = { 0 }, rows[GD_SECTION_ENDED + 1] = { 0 };
+	uint64_t lost[GD_LOST_COUNT] = {0}, rows[GD_SECTION_ENDED + 1] = {0};
 	bool complete = true, collected = false;
 	json_t *sources = json_array();
 	double end_s = 0;
@@ -373,17 +379,18 @@ static json_t *make_recording(const struct gd_analysis *analysis)
 	if (collected)
 		json_array_append_new(sources, json_string("sampler"));
 	return json_pack(
-		"{s:o, s:o, s:o, s:b, s:o, s:{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}, s:o}", "path",
-		text(session->path), "started", make_started(session->processes[0].started_epoch_s),
-		"duration_s", number(end_s - session->processes[0].start_s), "complete",
+		"{s:o, s:o, s:o, s:b, s:o, s:{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}, s:o}",
+		"path", text(session->path), "started",
+		make_started(session->processes[0].started_epoch_s), "duration_s",
+		number(end_s - session->processes[0].start_s), "complete",
 		(int)(complete && !session->unreadable), "sources", sources, "lost", "processes",
 		integer(session->unreadable + lost[GD_LOST_CHILDREN]), "threads",
 		integer(lost[GD_LOST_THREADS]), "locks", integer(rows[GD_SECTION_LOCKS]), "sites",
 		json_integer(0), "samples", integer(rows[GD_SECTION_JOINT]), "events",
 		integer(lost[GD_LOST_NESTED]), "descriptors",
-		integer(lost[GD_LOST_FDS] + lost[GD_LOST_EPOLLS]), "gils", integer(rows[GD_SECTION_GILS]),
-		"ended_threads", integer(rows[GD_SECTION_ENDED]), "overhead_share",
-		number(analysis->overhead));
+		integer(lost[GD_LOST_FDS] + lost[GD_LOST_EPOLLS]), "gils",
+		integer(rows[GD_SECTION_GILS]), "ended_threads", integer(rows[GD_SECTION_ENDED]),
+		"overhead_share", number(analysis->overhead));
 }
 
 static json_t *make_machine(const struct gd_process_model *process)
@@ -393,7 +400,8 @@ static json_t *make_machine(const struct gd_process_model *process)
 	return json_pack("{s:o, s:o, s:o, s:o}", "cpus",
 			 process->cpus ? json_integer(process->cpus) : json_null(), "cpus_online",
 			 process->cpus_online ? json_integer(process->cpus_online) : json_null(),
-			 "cpu_quota", process->cpu_quota > 0 ? number(process->cpu_quota) : json_null(),
+			 "cpu_quota",
+			 process->cpu_quota > 0 ? number(process->cpu_quota) : json_null(),
 			 "kernel", uname(&name) == 0 ? text(name.release) : json_null());
 }
 
@@ -406,8 +414,8 @@ int gd_json_render(const struct gd_analysis *analysis, FILE *out)
 		make_machine(judged->process), "processes", make_processes(analysis), "verdict",
 		make_verdict(judged), "recommendation", make_recommendation(judged), "time",
 		make_time(judged), "gil", make_gil(judged), "predictions",
-		make_predictions(&analysis->ceilings), "functions", "threads", make_threads(analysis),
-		"locks", make_locks(judged), "phases", make_phases(judged));
+		make_predictions(&analysis->ceilings), "functions", "threads",
+		make_threads(analysis), "locks", make_locks(judged), "phases", make_phases(judged));
 	int err;
 
 	if (!report)

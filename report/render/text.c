@@ -69,7 +69,8 @@ static const char *format_s(double s, char buf[24])
 	return buf;
 }
 
-/* ---- Verdict and advice ------------------------------------------------------------------------------ */
+/* ---- Verdict and advice
+ * ------------------------------------------------------------------------------ */
 
 static void print_headline(const struct page *page, const struct gd_judged *judged)
 {
@@ -118,7 +119,8 @@ static void print_advice(const struct page *page, const struct gd_analysis *anal
 	}
 }
 
-/* ---- Where the time went ------------------------------------------------------------------------------- */
+/* ---- Where the time went
+ * ------------------------------------------------------------------------------- */
 
 static void print_share(const struct page *page, const char *what, double share, const char *note)
 {
@@ -157,10 +159,12 @@ static void print_shares(const struct page *page, const struct gd_judged *judged
 		fprintf(page->out, "  %-26s %.1f threads on average: computing, not waiting\n",
 			"waiting for the GIL", f->gil_waiters);
 	if (f->idle >= 0.005)
-		fprintf(page->out, "  %-26s %3.0f %% of the time, left out above\n", "idle", 100 * f->idle);
+		fprintf(page->out, "  %-26s %3.0f %% of the time, left out above\n", "idle",
+			100 * f->idle);
 }
 
-/* ---- What waits, what computes --------------------------------------------------------------------------- */
+/* ---- What waits, what computes
+ * --------------------------------------------------------------------------- */
 
 #define CAUSES_SHOWN 4
 
@@ -171,8 +175,8 @@ static void print_causes(const struct page *page, const struct gd_process_model 
 		GD_CAUSES(WORDS)
 #undef WORDS
 	};
-	double sum_s[GD_CAUSE_COUNT] = { 0 };
-	uint64_t count[GD_CAUSE_COUNT] = { 0 };
+	double sum_s[GD_CAUSE_COUNT] = {0};
+	uint64_t count[GD_CAUSE_COUNT] = {0};
 	bool is_first = true;
 
 	for (size_t i = 0; i < process->thread_count; i++)
@@ -213,12 +217,14 @@ static void print_gil(const struct page *page, const struct gd_process_model *pr
 		if (!gil->takes || (i && !page->style->verbose))
 			continue;
 		fprintf(page->out, "GIL: %.3g takes/s; holds p50 %s, p99 %s, longest %s\n",
-			wall_s > 0 ? (double)gil->takes / wall_s : 0, format_s(gil->hold_p50_s, p50),
-			format_s(gil->hold_p99_s, p99), format_s(gil->hold_max_s, max));
+			wall_s > 0 ? (double)gil->takes / wall_s : 0,
+			format_s(gil->hold_p50_s, p50), format_s(gil->hold_p99_s, p99),
+			format_s(gil->hold_max_s, max));
 	}
 }
 
-/* ---- Evidence and honesty ------------------------------------------------------------------------------- */
+/* ---- Evidence and honesty
+ * ------------------------------------------------------------------------------- */
 
 static void print_evidence(const struct page *page, const char *title,
 			   const struct gd_reason *reasons, size_t count)
@@ -229,7 +235,8 @@ static void print_evidence(const struct page *page, const char *title,
 		char one[80];
 
 		gd_words_evidence(&reasons[i], one, sizeof(one));
-		snprintf(line + strlen(line), sizeof(line) - strlen(line), "%s%s", i ? ", " : "", one);
+		snprintf(line + strlen(line), sizeof(line) - strlen(line), "%s%s", i ? ", " : "",
+			 one);
 	}
 	if (!count)
 		return;
@@ -242,7 +249,8 @@ static void print_process(const struct page *page, const struct gd_analysis *ana
 	const struct gd_process_model *process = analysis->main->process;
 	gd_autofree char *command = gd_escape_terminal(
 		process->script[0] ? process->script : process->command, 40, page->style->utf8);
-	gd_autofree char *version = gd_escape_terminal(process->runtime_version, 16, page->style->utf8);
+	gd_autofree char *version =
+		gd_escape_terminal(process->runtime_version, 16, page->style->utf8);
 
 	fprintf(page->out, "watched %s", command ? command : "");
 	if (process->runtime[0])
@@ -269,47 +277,58 @@ static void print_doubts(const struct page *page, const struct gd_analysis *anal
 	for (unsigned int kind = 1; kind <= GD_SECTION_ENDED; kind++)
 		lost += process->lost_rows[kind];
 	if (unseen_s > 0.05 * total_s)
-		fprintf(page->out, "unseen: %s of thread time off the CPU where no wrapper stands\n",
+		fprintf(page->out,
+			"unseen: %s of thread time off the CPU where no wrapper stands\n",
 			format_s(unseen_s, buf));
 	if (lost)
-		fprintf(page->out, "lost: %llu facts did not fit (gildiag report -f json names them)\n",
+		fprintf(page->out,
+			"lost: %llu facts did not fit (gildiag report -f json names them)\n",
 			(unsigned long long)lost);
 	if (!process->was_collected)
-		fprintf(page->out, "no sampler looked: no joint picture, sums of each thread alone\n");
+		fprintf(page->out,
+			"no sampler looked: no joint picture, sums of each thread alone\n");
 	if (process->flags & GD_FLAG_SECCOMP)
-		fprintf(page->out, "a seccomp filter: the agent made no system call once it was set\n");
+		fprintf(page->out,
+			"a seccomp filter: the agent made no system call once it was set\n");
 	if (!process->clock_is_tsc)
 		fprintf(page->out, "clock: CLOCK_MONOTONIC (the TSC is not to be trusted here)\n");
 	if (process->gil_state == GD_GIL_UNKNOWN)
-		fprintf(page->out, "GIL: unknown in this Python: computing cannot be split by it\n");
+		fprintf(page->out,
+			"GIL: unknown in this Python: computing cannot be split by it\n");
 	if (!process->is_complete)
-		fprintf(page->out, "incomplete: it still ran, or was killed together with the sampler\n");
+		fprintf(page->out,
+			"incomplete: it still ran, or was killed together with the sampler\n");
 	if (analysis->session->unreadable)
 		fprintf(page->out, "%zu file%s of this recording could not be read\n",
-			analysis->session->unreadable, analysis->session->unreadable == 1 ? "" : "s");
+			analysis->session->unreadable,
+			analysis->session->unreadable == 1 ? "" : "s");
 }
 
-/* ---- More ------------------------------------------------------------------------------------------------ */
+/* ---- More
+ * ------------------------------------------------------------------------------------------------
+ */
 
 static void print_threads(const struct page *page, const struct gd_process_model *process)
 {
-	fprintf(page->out, "\nthreads                   life   GIL CPU  free CPU  GIL wait      lock       I/O     sleep\n");
+	fprintf(page->out, "\nthreads                   life   GIL CPU  free CPU  GIL wait      "
+			   "lock       I/O     sleep\n");
 	for (size_t i = 0; i < process->thread_count; i++) {
 		const struct gd_thread_model *thread = &process->threads[i];
 		struct gd_classes classes = gd_classes_of_thread(&thread->times, thread->is_main);
 		gd_autofree char *name = gd_escape_terminal(thread->name, 12, page->style->utf8);
 
-		fprintf(page->out, "  %-7d %-12s %9.3f %9.3f %9.3f %9.3f %9.3f %9.3f %9.3f\n", thread->tid,
-			name ? name : "", thread->times.life_s, classes.s[GD_CLASS_CPU_GIL],
-			classes.s[GD_CLASS_CPU_FREE], classes.s[GD_CLASS_GIL_WAIT],
-			classes.s[GD_CLASS_LOCK_WAIT], classes.s[GD_CLASS_IO_WAIT],
-			classes.s[GD_CLASS_TIMER_WAIT]);
+		fprintf(page->out, "  %-7d %-12s %9.3f %9.3f %9.3f %9.3f %9.3f %9.3f %9.3f\n",
+			thread->tid, name ? name : "", thread->times.life_s,
+			classes.s[GD_CLASS_CPU_GIL], classes.s[GD_CLASS_CPU_FREE],
+			classes.s[GD_CLASS_GIL_WAIT], classes.s[GD_CLASS_LOCK_WAIT],
+			classes.s[GD_CLASS_IO_WAIT], classes.s[GD_CLASS_TIMER_WAIT]);
 	}
 }
 
-void gd_text_render(const struct gd_analysis *analysis, const struct gd_text_style *style, FILE *out)
+void gd_text_render(const struct gd_analysis *analysis, const struct gd_text_style *style,
+		    FILE *out)
 {
-	const struct page page = { style, out };
+	const struct page page = {style, out};
 	const struct gd_judged *judged = analysis->main;
 	const struct gd_verdict *verdict = &judged->verdict;
 

@@ -12,6 +12,7 @@ struct gd_text_style {
 	bool verbose; /* every thread, every lock */
 };
 
-void gd_text_render(const struct gd_analysis *analysis, const struct gd_text_style *style, FILE *out);
+void gd_text_render(const struct gd_analysis *analysis, const struct gd_text_style *style,
+		    FILE *out);
 
 #endif

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Knowledge on the left, words on the right: the analysis knows of a global lock and of threads, this
- * file knows what a Python or a C programmer calls them.
+ * Knowledge on the left, words on the right: the analysis knows of a global lock and of threads,
+ * this file knows what a Python or a C programmer calls them.
  */
 #include "words.h"
 #include <math.h>
@@ -10,7 +10,7 @@
 
 const char *gd_words_class(enum gd_verdict_class class)
 {
-	static const char *const names[] = { "unknown", "idle", "waiting", "computing", "mixed" };
+	static const char *const names[] = {"unknown", "idle", "waiting", "computing", "mixed"};
 
 	return names[class];
 }
@@ -18,18 +18,12 @@ const char *gd_words_class(enum gd_verdict_class class)
 const char *gd_words_action(enum gd_action action)
 {
 	static const char *const names[] = {
-		[GD_ACTION_CANNOT_SAY] = "cannot-say",
-		[GD_ACTION_LEAVE] = "leave",
-		[GD_ACTION_THREADS] = "threads",
-		[GD_ACTION_ASYNCIO] = "asyncio",
-		[GD_ACTION_PROCESSES] = "processes",
-		[GD_ACTION_FIX_LOCK] = "fix-lock",
-		[GD_ACTION_FREE_GIL] = "free-gil",
-		[GD_ACTION_FEWER_WORKERS] = "fewer-workers",
-		[GD_ACTION_MORE_CPU] = "more-cpu",
-		[GD_ACTION_LOOK_IN_CHILD] = "look-in-child",
-		[GD_ACTION_FIX_IO] = "fix-io",
-		[GD_ACTION_FIX_SPIN] = "fix-spin",
+		[GD_ACTION_CANNOT_SAY] = "cannot-say", [GD_ACTION_LEAVE] = "leave",
+		[GD_ACTION_THREADS] = "threads",       [GD_ACTION_ASYNCIO] = "asyncio",
+		[GD_ACTION_PROCESSES] = "processes",   [GD_ACTION_FIX_LOCK] = "fix-lock",
+		[GD_ACTION_FREE_GIL] = "free-gil",     [GD_ACTION_FEWER_WORKERS] = "fewer-workers",
+		[GD_ACTION_MORE_CPU] = "more-cpu",     [GD_ACTION_LOOK_IN_CHILD] = "look-in-child",
+		[GD_ACTION_FIX_IO] = "fix-io",	       [GD_ACTION_FIX_SPIN] = "fix-spin",
 	};
 
 	return names[action];
@@ -37,14 +31,14 @@ const char *gd_words_action(enum gd_action action)
 
 const char *gd_words_confidence(enum gd_confidence confidence)
 {
-	static const char *const names[] = { "low", "medium", "high" };
+	static const char *const names[] = {"low", "medium", "high"};
 
 	return names[confidence];
 }
 
 const char *gd_words_gil(enum gd_gil_state state)
 {
-	static const char *const names[] = { "none", "on", "off", "unknown" };
+	static const char *const names[] = {"none", "on", "off", "unknown"};
 
 	return names[state];
 }
@@ -71,7 +65,8 @@ const char *gd_words_evidence_unit(enum gd_evidence evidence)
 	return names[evidence];
 }
 
-/* ---- The headline ------------------------------------------------------------------------------------ */
+/* ---- The headline
+ * ------------------------------------------------------------------------------------ */
 
 static double percent(double share)
 {
@@ -81,28 +76,34 @@ static double percent(double share)
 static void computing_headline(const struct gd_facts *f, char *buf, size_t size)
 {
 	if (f->gil_share >= 0.5)
-		snprintf(buf, size, "COMPUTING, one thread at a time: the GIL is held %.0f %% of the time.",
+		snprintf(buf, size,
+			 "COMPUTING, one thread at a time: the GIL is held %.0f %% of the time.",
 			 percent(fmin(1, f->gil_held)));
 	else if (f->wanting <= 1.3)
 		snprintf(buf, size, "COMPUTING in one thread at a time, %.0f %% of the time%s.",
 			 percent(f->computing), f->is_python ? ", without the GIL" : "");
 	else
-		snprintf(buf, size, "COMPUTING in parallel: %.1f threads at once on %.4g CPUs.", f->running,
-			 f->cpus);
+		snprintf(buf, size, "COMPUTING in parallel: %.1f threads at once on %.4g CPUs.",
+			 f->running, f->cpus);
 }
 
 static void waiting_headline(const struct gd_facts *f, char *buf, size_t size)
 {
 	if (f->child >= 0.5)
-		snprintf(buf, size, "WAITING for a child process, %.0f %% of the time.", percent(f->child));
+		snprintf(buf, size, "WAITING for a child process, %.0f %% of the time.",
+			 percent(f->child));
 	else if (f->loop_timer >= 0.5)
-		snprintf(buf, size, "WAITING: an event loop waits for its own timers, %.0f %% of the time.",
+		snprintf(buf, size,
+			 "WAITING: an event loop waits for its own timers, %.0f %% of the time.",
 			 percent(f->loop_timer));
 	else if (f->sleeping >= 0.5)
-		snprintf(buf, size, "WAITING: it sleeps %.0f %% of the time%s.", percent(f->sleeping),
-			 f->sleepers >= 1.5 ? ", in several threads at once" : ", one sleep after another");
+		snprintf(buf, size, "WAITING: it sleeps %.0f %% of the time%s.",
+			 percent(f->sleeping),
+			 f->sleepers >= 1.5 ? ", in several threads at once"
+					    : ", one sleep after another");
 	else if (f->overlap >= 1.5)
-		snprintf(buf, size, "WAITING, well overlapped: %.3g operations outstanding at once.",
+		snprintf(buf, size,
+			 "WAITING, well overlapped: %.3g operations outstanding at once.",
 			 f->overlap);
 	else
 		snprintf(buf, size, "WAITING, one operation at a time, %.0f %% of the time.",
@@ -133,14 +134,16 @@ void gd_words_headline(const struct gd_judged *judged, char *buf, size_t size_by
 		break;
 	}
 	if (f->unknown >= 0.2)
-		snprintf(buf, size_bytes, "CANNOT SAY: %.0f %% of the time it was off the CPU, unseen.",
+		snprintf(buf, size_bytes,
+			 "CANNOT SAY: %.0f %% of the time it was off the CPU, unseen.",
 			 percent(f->unknown));
 	else
 		snprintf(buf, size_bytes, "CANNOT SAY: it did too little (%.0f ms) to judge.",
 			 1000 * f->active_s);
 }
 
-/* ---- The advice -------------------------------------------------------------------------------------- */
+/* ---- The advice
+ * -------------------------------------------------------------------------------------- */
 
 static void say_threads(const struct gd_facts *f, unsigned int workers, char *buf, size_t size)
 {
@@ -172,8 +175,9 @@ void gd_words_advice(const struct gd_judged *judged, const struct gd_advice *adv
 		return;
 	case GD_ACTION_ASYNCIO:
 		snprintf(buf, size_bytes, "%s",
-			 f->looped >= 0.5 ? "start the operations together: asyncio.gather or a TaskGroup"
-					  : "use asyncio: so many waits are a burden for threads");
+			 f->looped >= 0.5
+				 ? "start the operations together: asyncio.gather or a TaskGroup"
+				 : "use asyncio: so many waits are a burden for threads");
 		return;
 	case GD_ACTION_LEAVE:
 		snprintf(buf, size_bytes, "leave it as it is");
@@ -183,7 +187,8 @@ void gd_words_advice(const struct gd_judged *judged, const struct gd_advice *adv
 			 f->lock_waiters);
 		return;
 	case GD_ACTION_FREE_GIL:
-		snprintf(buf, size_bytes, "release the GIL around the native call that waits with it");
+		snprintf(buf, size_bytes,
+			 "release the GIL around the native call that waits with it");
 		return;
 	case GD_ACTION_FEWER_WORKERS:
 		snprintf(buf, size_bytes, "use fewer workers: %u are as fast on these CPUs",
@@ -199,14 +204,16 @@ void gd_words_advice(const struct gd_judged *judged, const struct gd_advice *adv
 		snprintf(buf, size_bytes, "fix the waiting itself: less, larger or later file I/O");
 		return;
 	case GD_ACTION_FIX_SPIN:
-		snprintf(buf, size_bytes, "stop polling: wait for an event instead of yielding in a loop");
+		snprintf(buf, size_bytes,
+			 "stop polling: wait for an event instead of yielding in a loop");
 		return;
 	case GD_ACTION_CANNOT_SAY:
 		break;
 	}
 	snprintf(buf, size_bytes, "%s",
-		 f->unknown >= 0.2 ? "it waits where gildiag has no wrapper (inside libc or static code)"
-				   : "run it longer, or with more work");
+		 f->unknown >= 0.2
+			 ? "it waits where gildiag has no wrapper (inside libc or static code)"
+			 : "run it longer, or with more work");
 }
 
 /* What the advice rests on and what it costs, in one or two sentences. */
@@ -219,21 +226,26 @@ void gd_words_why(const struct gd_judged *judged, char *buf, size_t size_bytes)
 	switch (verdict->advice.action) {
 	case GD_ACTION_THREADS:
 		if (verdict->class == GD_VERDICT_COMPUTING)
-			text = f->is_python ? "The computing releases the GIL, so threads run at the same "
+			text = f->is_python ? "The computing releases the GIL, so threads run at "
+					      "the same "
 					      "time, and share memory."
 					    : "One CPU works while others are free.";
 		else if (f->sleeping >= 0.5)
-			text = "If time.sleep stands for real waiting, threads overlap it; if it paces the "
+			text = "If time.sleep stands for real waiting, threads overlap it; if it "
+			       "paces the "
 			       "program, leave it as it is.";
 		else
-			text = "While one thread waits, others go on. Threads cost little and share memory.";
+			text = "While one thread waits, others go on. Threads cost little and "
+			       "share memory.";
 		break;
 	case GD_ACTION_PROCESSES:
-		text = "Threads cannot compute at the same time under the GIL; processes can. They cost "
+		text = "Threads cannot compute at the same time under the GIL; processes can. They "
+		       "cost "
 		       "start-up, pickling, and share no memory.";
 		break;
 	case GD_ACTION_ASYNCIO:
-		text = "The loop awaits one operation after another; together they take as long as the "
+		text = "The loop awaits one operation after another; together they take as long as "
+		       "the "
 		       "longest.";
 		if (f->looped < 0.5)
 			text = "A task costs far less than a thread.";
@@ -251,19 +263,23 @@ void gd_words_why(const struct gd_judged *judged, char *buf, size_t size_bytes)
 			text = "The waits overlap already: more of the same gains little.";
 		break;
 	case GD_ACTION_FIX_LOCK:
-		text = "The threads take turns at it. Hold it for less, split it, or do the work outside.";
+		text = "The threads take turns at it. Hold it for less, split it, or do the work "
+		       "outside.";
 		break;
 	case GD_ACTION_FREE_GIL:
-		text = "While it waits no other thread can run. Until it is mended, processes help.";
+		text = "While it waits no other thread can run. Until it is mended, processes "
+		       "help.";
 		break;
 	case GD_ACTION_FEWER_WORKERS:
 		text = "More threads want to run than there are CPUs; they only take turns.";
 		break;
 	case GD_ACTION_MORE_CPU:
-		text = "It wants to run and is kept waiting: other programs, or a quota, take the CPU.";
+		text = "It wants to run and is kept waiting: other programs, or a quota, take the "
+		       "CPU.";
 		break;
 	case GD_ACTION_FIX_IO:
-		text = "No model of concurrency makes a disk faster; threads help where it takes requests "
+		text = "No model of concurrency makes a disk faster; threads help where it takes "
+		       "requests "
 		       "side by side.";
 		break;
 	case GD_ACTION_FIX_SPIN:
@@ -278,7 +294,8 @@ void gd_words_why(const struct gd_judged *judged, char *buf, size_t size_bytes)
 	snprintf(buf, size_bytes, "%s", text);
 }
 
-/* ---- Evidence ------------------------------------------------------------------------------------------ */
+/* ---- Evidence
+ * ------------------------------------------------------------------------------------------ */
 
 void gd_words_evidence(const struct gd_reason *reason, char *buf, size_t size_bytes)
 {

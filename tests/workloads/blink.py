@@ -1,0 +1,1 @@
+"""Does next to nothing: too little to judge."""
