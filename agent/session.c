@@ -6,6 +6,7 @@
 #include "session.h"
 #include "arena.h"
 #include "clock.h"
+#include "env.h"
 #include "sampler_start.h"
 #include "text.h"
 #include <fcntl.h>
@@ -15,10 +16,6 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
-
-#define ENV(symbol, name, meaning) static const char env_##symbol[] __attribute__((unused)) = name;
-#include "env.def"
-#undef ENV
 
 #define MARKER_TEXT "gildiag session 1\n"
 
@@ -69,7 +66,8 @@ static bool make_folder(const char *base)
 static bool make_session(void)
 {
 	char cwd[GD_SESSION_PATH_BYTES];
-	const char *bases[4] = {NULL, getenv(env_RUNTIME_DIR), getenv(env_TMPDIR), "/tmp"};
+	const char *bases[4] = {NULL, gd_env_get(GD_ENV_RUNTIME_DIR), gd_env_get(GD_ENV_TMPDIR),
+				"/tmp"};
 
 	if (gd_syscall(SYS_getcwd, cwd, sizeof(cwd)) > 0 && cwd[0] == '/')
 		bases[0] = cwd[1] ? cwd : "";
@@ -194,8 +192,8 @@ static void start_sampler(int memfd)
 
 void gd_session_join(int memfd)
 {
-	const char *given = getenv(env_SESSION);
-	const char *no_sampler = getenv(env_NO_SAMPLER);
+	const char *given = gd_env_get(GD_ENV_SESSION);
+	const char *no_sampler = gd_env_get(GD_ENV_NO_SAMPLER);
 	bool want_sampler = !no_sampler || !no_sampler[0] || no_sampler[0] == '0';
 	bool found =
 		given && given[0] == '/' && strlen(given) < SESSION_PATH_BYTES && is_ours(given);

@@ -1,7 +1,9 @@
 """Where the time went, against clocks that are not ours."""
 import json
 import os
+import subprocess
 import sys
+import tempfile
 import unittest
 
 import gildiag
@@ -120,6 +122,15 @@ class Unknown(unittest.TestCase):
         self.assertIsNone(result.report["recording"]["overhead_share"])
         self.assertNotEqual(result.report["verdict"]["confidence"], "high")
         self.assertEqual(result.report["verdict"]["class"], "computing")
+
+    def test_a_clock_that_is_not_to_be_trusted_is_not_used_and_it_says_so(self):
+        with tempfile.TemporaryDirectory() as folder:
+            done = subprocess.run([gildiag.TOOL, "run", "-o", folder + "/r", "--"] +
+                                  program("cpu_clocked", "mixed", "1"),
+                                  env=gildiag.clean_environment(GILDIAG_CLOCK="monotonic"),
+                                  stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        self.assertEqual(done.returncode, 0)
+        self.assertIn(b"clock: CLOCK_MONOTONIC", done.stderr)
 
 
 if __name__ == "__main__":
