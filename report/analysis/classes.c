@@ -38,8 +38,7 @@ static void park(struct gd_classes *classes, double life_s)
 struct gd_classes gd_classes_of_thread(const struct gd_times *times, bool is_main)
 {
 	struct gd_classes classes = {.holding_gil_s = times->holding_gil_s};
-	double off_s = times->off_in_s[0] + times->off_in_s[1];
-	double no_cpu_s = fmin(off_s, times->run_delay_s);
+	double off_gil_s, off_free_s, no_cpu_s;
 
 	for (unsigned int cause = 0; cause < GD_CAUSE_COUNT; cause++) {
 		unsigned int class = gd_class_of(cause);
@@ -51,10 +50,14 @@ struct gd_classes gd_classes_of_thread(const struct gd_times *times, bool is_mai
 			classes.s[GD_CLASS_CPU_FREE] += cpu_s;
 		}
 	}
-	classes.s[GD_CLASS_CPU_GIL] -= fmin(times->off_in_s[0], classes.s[GD_CLASS_CPU_GIL]);
-	classes.s[GD_CLASS_CPU_FREE] -= fmin(times->off_in_s[1], classes.s[GD_CLASS_CPU_FREE]);
+	/* Only what is taken away is given: a torn recording must add up too. */
+	off_gil_s = fmin(times->off_in_s[0], classes.s[GD_CLASS_CPU_GIL]);
+	off_free_s = fmin(times->off_in_s[1], classes.s[GD_CLASS_CPU_FREE]);
+	no_cpu_s = fmin(off_gil_s + off_free_s, times->run_delay_s);
+	classes.s[GD_CLASS_CPU_GIL] -= off_gil_s;
+	classes.s[GD_CLASS_CPU_FREE] -= off_free_s;
 	classes.s[GD_CLASS_NO_CPU] = no_cpu_s;
-	classes.s[GD_CLASS_UNSEEN] = off_s - no_cpu_s;
+	classes.s[GD_CLASS_UNSEEN] = off_gil_s + off_free_s - no_cpu_s;
 	if (!is_main)
 		park(&classes, gd_classes_total_s(&classes));
 	return classes;

@@ -125,6 +125,12 @@ static double outside_s(const struct gd_classes *classes)
 	return classes->s[GD_CLASS_IO_WAIT];
 }
 
+/* What was waited for a cause: what was spent on the CPU meanwhile is in the computing. */
+static double off_cpu_s(const struct gd_times *times, enum gd_cause cause)
+{
+	return fmax(0, times->cause_s[cause] - times->cpu_in_s[cause]);
+}
+
 /*
  * Sums cannot tell what happened at once.  Computing is taken to be one after another as far as the
  * run is long enough, waits to fill what is left.
@@ -136,19 +142,20 @@ static struct sums sum_threads(const struct gd_process_model *process)
 	double cpu_s = gd_classes_cpu_s(&classes) + classes.s[GD_CLASS_NO_CPU];
 	double loop_s = 0, files_s = 0;
 	struct sums sums = {0};
-	double left_s;
+	double left_s, sleep_s;
 
 	for (size_t i = 0; i < process->thread_count; i++) {
-		loop_s += process->threads[i].times.cause_s[GD_CAUSE_LOOP_TIMER];
-		files_s += process->threads[i].times.cause_s[GD_CAUSE_FILE];
+		loop_s += off_cpu_s(&process->threads[i].times, GD_CAUSE_LOOP_TIMER);
+		files_s += off_cpu_s(&process->threads[i].times, GD_CAUSE_FILE);
 	}
+	sleep_s = fmax(0, classes.s[GD_CLASS_TIMER_WAIT] - loop_s);
 	sums.kind_s[COMPUTING] = fmin(cpu_s, wall_s);
 	left_s = wall_s - sums.kind_s[COMPUTING];
 	sums.kind_s[OUTSIDE] = fmin(outside_s(&classes), left_s);
 	left_s -= sums.kind_s[OUTSIDE];
 	sums.kind_s[CHILD] = fmin(classes.s[GD_CLASS_CHILD_WAIT], left_s);
 	left_s -= sums.kind_s[CHILD];
-	sums.kind_s[SLEEPING] = fmin(classes.s[GD_CLASS_TIMER_WAIT] - loop_s, left_s);
+	sums.kind_s[SLEEPING] = fmin(sleep_s, left_s);
 	left_s -= sums.kind_s[SLEEPING];
 	sums.kind_s[LOOP_TIMER] = fmin(loop_s, left_s);
 	left_s -= sums.kind_s[LOOP_TIMER];
@@ -160,7 +167,7 @@ static struct sums sum_threads(const struct gd_process_model *process)
 	sums.gil_running_s = classes.s[GD_CLASS_CPU_GIL];
 	sums.outside_ops_s = outside_s(&classes);
 	sums.files_s = fmin(files_s, sums.kind_s[OUTSIDE]);
-	sums.sleepers_s = classes.s[GD_CLASS_TIMER_WAIT] - loop_s;
+	sums.sleepers_s = sleep_s;
 	sums.gil_held_s = fmin(process->gil_count ? process->gils[0].hold_s : 0, wall_s);
 	return sums;
 }

@@ -51,6 +51,8 @@ int gd_options_parse(const struct gd_option *table, int argc, char **argv, void 
 
 		if (found == ':')
 			return gd_diag_set(diag, -EINVAL, "%s needs a value", argv[optind - 1]);
+		if (found == '?' && optopt >= 256)
+			return gd_diag_set(diag, -EINVAL, "%s takes no value", argv[optind - 1]);
 		if (found == '?' && optopt)
 			return gd_diag_set(diag, -EINVAL, "there is no option -%c", optopt);
 		if (found == '?')

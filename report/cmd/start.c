@@ -29,7 +29,9 @@ static bool takes_value(const struct gd_option *options, const char *word)
 
 int gd_start_find_module(const struct gd_option *options, int argc, char **argv)
 {
-	for (int i = 1; i < argc && argv[i][0] == '-' && strcmp(argv[i], "--") != 0; i++) {
+	for (int i = 1; i < argc && argv[i][0] == '-' && argv[i][1]; i++) {
+		if (strcmp(argv[i], "--") == 0)
+			break;
 		if (strcmp(argv[i], "-m") == 0)
 			return i;
 		i += takes_value(options, argv[i]);

@@ -65,14 +65,18 @@ static int make_named(const char *output, char **ret_path, struct gd_diag *diag)
 {
 	/* An empty folder can be removed: a simple way to ask whether it is one. */
 	if (mkdir(output, 0700) != 0 &&
-	    (errno != EEXIST || rmdir(output) != 0 || mkdir(output, 0700) != 0))
-		return gd_diag_set(
-			diag, -errno,
-			errno == ENOTEMPTY || errno == EEXIST
-				? "%s is not empty: name a new folder, nothing is overwritten"
-			: errno == ENOTDIR ? "%s is no folder: name a new one"
-					   : "cannot make %s",
-			output);
+	    (errno != EEXIST || rmdir(output) != 0 || mkdir(output, 0700) != 0)) {
+		int err = -errno;
+
+		if (err == -ENOTEMPTY || err == -EEXIST)
+			return gd_diag_set(
+				diag, err,
+				"%s is not empty: name a new folder, nothing is overwritten",
+				output);
+		if (err == -ENOTDIR)
+			return gd_diag_set(diag, err, "%s is no folder: name a new one", output);
+		return gd_diag_set(diag, err, "cannot make %s: %s", output, strerror(-err));
+	}
 	*ret_path = realpath(output, NULL);
 	return *ret_path ? 0 : gd_diag_set(diag, -errno, "cannot make %s", output);
 }
@@ -260,6 +264,7 @@ void gd_folder_prune(const char *path)
 	count = list_old(data, &list);
 	if (count)
 		qsort(list, count, sizeof(*list), compare_age);
-	for (size_t i = 0; count - i > keep; i++)
+	/* The new one, which is locked and so in no list, is one of those that are kept. */
+	for (size_t i = 0; count + 1 - i > keep; i++)
 		remove_recording(data, list[i].name);
 }

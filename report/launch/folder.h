@@ -20,8 +20,9 @@ int gd_folder_make(const char *output, struct gd_folder *ret_folder, struct gd_d
 void gd_folder_close(struct gd_folder *folder);
 
 /*
- * Removes the oldest recordings beside path until $GILDIAG_KEEP (10) are left.  Only folders with
- * our marker, of ours, not being written, and in them only files with names that we make.
+ * Removes the oldest recordings beside path, which is new, until $GILDIAG_KEEP (10) are left with
+ * it.  Only folders with our marker, of ours, not being written, and in them only files with names
+ * that we make.
  */
 void gd_folder_prune(const char *path);
 

@@ -85,6 +85,7 @@ int gd_load_session(const char *path, struct gd_session_model **ret_session, str
 {
 	gd_autoclose int folder = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	gd_cleanup(free_names) struct dirent **names = NULL;
+	gd_autofree char *absolute = realpath(path, NULL);
 	struct gd_session_model *session;
 	struct gd_pool *pool = gd_pool_new();
 	int count, err;
@@ -97,7 +98,7 @@ int gd_load_session(const char *path, struct gd_session_model **ret_session, str
 	session = pool ? gd_pool_alloc(pool, 1, sizeof(*session)) : NULL;
 	if (session && count >= 0 && count <= FILES_MAX) {
 		session->pool = pool;
-		session->path = gd_pool_text(pool, path, 4096);
+		session->path = gd_pool_text(pool, absolute ? absolute : path, 4096);
 		session->processes =
 			gd_pool_alloc(pool, (size_t)count + 1, sizeof(*session->processes));
 	}
