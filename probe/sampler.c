@@ -250,20 +250,26 @@ static void wait_for_news(struct sampler *sampler)
 		{.fd = 1, .events = POLLIN}, {.fd = sampler->is_child ? 0 : -1, .events = POLLIN}};
 	uint64_t now_ns = gd_clock_ns(CLOCK_MONOTONIC);
 	uint64_t left_ns = sampler->next_ns > now_ns ? sampler->next_ns - now_ns : 0;
+	bool all_watched = true;
 	struct timespec timeout;
 	nfds_t count = 2;
 
 	/* With nobody to look at, only the linger and the socket matter. */
 	if (!sampler->targets)
 		left_ns = LINGER_NS;
-	for (struct gd_target *target = sampler->targets; target && count < 2 + POLL_TARGETS;
-	     target = target->next)
-		if (target->pidfd >= 0)
+	for (struct gd_target *target = sampler->targets; target; target = target->next) {
+		if (target->pidfd >= 0 && count < 2 + POLL_TARGETS)
 			fds[count++] = (struct pollfd){.fd = target->pidfd, .events = POLLIN};
+		else
+			all_watched = false; /* too many, or gone before we could open it */
+	}
 	timeout = (struct timespec){(time_t)(left_ns / 1000000000ull),
 				    (long)(left_ns % 1000000000ull)};
-	if (ppoll(fds, count, &timeout, NULL) <= 0)
+	if (ppoll(fds, count, &timeout, NULL) <= 0) {
+		if (!all_watched)
+			reap_targets(sampler);
 		return;
+	}
 	if (fds[0].revents)
 		accept_all(sampler);
 	if (fds[1].revents)

@@ -77,7 +77,7 @@ static char **build_argv(const char *module, int argc, char **argv)
 static int say_unfit(enum gd_program_kind kind, const char *path)
 {
 	if (kind == GD_PROGRAM_MISSING) {
-		fprintf(stderr, "gildiag: %s was not found\n", path);
+		fprintf(stderr, "gildiag: %s was not found\n", *path ? path : "''");
 		return EXIT_NOT_FOUND;
 	}
 	if (kind == GD_PROGRAM_NOT_EXECUTABLE) {

@@ -12,6 +12,7 @@
 #include <sys/wait.h>
 
 static volatile sig_atomic_t target_pid;
+static struct sigaction child_before; /* what SIGCHLD did when we came */
 
 /* ---- Signals
  * ---------------------------------------------------------------------------------------- */
@@ -42,6 +43,15 @@ static void catch_signals(void)
 		if (sigaction(passed_on[i], NULL, &before) == 0 && before.sa_handler != SIG_IGN)
 			sigaction(passed_on[i], &action, NULL);
 	}
+}
+
+/* Where SIGCHLD is ignored the kernel keeps no exit status: not for us, but for the target it
+ * stays. */
+static void keep_exit_status(void)
+{
+	struct sigaction action = {.sa_handler = SIG_DFL};
+
+	sigaction(SIGCHLD, &action, &child_before);
 }
 
 /* ---- The sampler
@@ -110,6 +120,7 @@ static void run_target(char *const *argv, const struct gd_parts *parts,
 {
 	int err;
 
+	sigaction(SIGCHLD, &child_before, NULL);
 	sigprocmask(SIG_SETMASK, mask, NULL);
 	if (!parts || set_environment(parts, folder) == 0)
 		execvp(argv[0], argv);
@@ -142,6 +153,7 @@ int gd_launch(char *const *argv, const struct gd_parts *parts, struct gd_folder 
 	int leash = -1, ends[2], err = 0;
 	sigset_t all, before;
 
+	keep_exit_status();
 	if (parts)
 		err = start_sampler(parts, folder, &sampler, &leash, diag);
 	if (err)

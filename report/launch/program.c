@@ -29,13 +29,13 @@ static bool is_executable_file(const char *path)
 	return stat(path, &st) == 0 && S_ISREG(st.st_mode) && access(path, X_OK) == 0;
 }
 
-/* As execvp does it: a name with a slash is a path, else PATH decides. */
+/* As execvp does it: a name with a slash, or none at all, is a path, else PATH decides. */
 static enum gd_program_kind find_file(const char *name, char *ret_path, size_t size_bytes)
 {
 	const char *list = getenv("PATH");
 	enum gd_program_kind kind = GD_PROGRAM_MISSING;
 
-	if (strchr(name, '/')) {
+	if (strchr(name, '/') || !*name) {
 		snprintf(ret_path, size_bytes, "%s", name);
 		if (is_executable_file(name))
 			return GD_PROGRAM_WATCHABLE;
