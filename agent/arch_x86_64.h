@@ -50,6 +50,38 @@ static inline long gd_syscall6(long n, long a, long b, long c, long d, long e, l
 #define gd_syscall(...) GD_SYSCALL_(__VA_ARGS__, 0, 0, 0, 0, 0, 0, 0)
 
 /*
+ * Adds to two neighbouring words at once; they are aligned to 16 bytes.  gcc would call libatomic for
+ * this, and the agent links libc only.
+ */
+static inline void gd_arch_add_pair(void *words, uint64_t first, uint64_t second)
+{
+	uint64_t *pair = words;
+	uint64_t low = __atomic_load_n(&pair[0], __ATOMIC_RELAXED);
+	uint64_t high = __atomic_load_n(&pair[1], __ATOMIC_RELAXED);
+	bool done;
+
+	do {
+		__asm__ volatile("lock cmpxchg16b %1"
+				 : "=@ccz"(done), "+m"(*(uint64_t(*)[2])pair), "+a"(low), "+d"(high)
+				 : "b"(low + first), "c"(high + second)
+				 : "memory");
+	} while (!done);
+}
+
+/* Reads two neighbouring words as they were at one instant. */
+static inline void gd_arch_read_pair(void *words, uint64_t *ret_first, uint64_t *ret_second)
+{
+	uint64_t low = 0, high = 0;
+
+	__asm__ volatile("lock cmpxchg16b %0"
+			 : "+m"(*(uint64_t(*)[2])words), "+a"(low), "+d"(high)
+			 : "b"(0ull), "c"(0ull)
+			 : "memory", "cc");
+	*ret_first = low;
+	*ret_second = high;
+}
+
+/*
  * A child that shares our memory while we are stopped, on a stack of its own; fn(arg) must not
  * return.  exit_signal 0 makes a child that wait() does not see.  Returns its PID or -errno.
  */

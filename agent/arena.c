@@ -100,18 +100,28 @@ int gd_arena_open(void)
 	return (int)fd;
 }
 
-void *gd_arena_take(uint32_t kind, uint32_t *ret_index)
+uint32_t gd_arena_take_many(uint32_t kind, uint32_t count)
 {
 	struct gd_section *section = &gd_sections[kind - 1];
 	uint32_t used = __atomic_load_n(&section->used, __ATOMIC_RELAXED);
 
 	do {
-		if (used >= section->capacity) {
+		if (count > section->capacity - used) {
 			__atomic_fetch_add(&section->lost, 1, __ATOMIC_RELAXED);
-			return NULL;
+			return UINT32_MAX;
 		}
-	} while (!__atomic_compare_exchange_n(&section->used, &used, used + 1, true,
+	} while (!__atomic_compare_exchange_n(&section->used, &used, used + count, true,
 					      __ATOMIC_ACQ_REL, __ATOMIC_RELAXED));
-	*ret_index = used;
-	return (char *)image + section->offset + (uint64_t)section->entry_size * used;
+	return used;
+}
+
+void *gd_arena_take(uint32_t kind, uint32_t *ret_index)
+{
+	uint32_t index = gd_arena_take_many(kind, 1);
+
+	if (index == UINT32_MAX)
+		return NULL;
+	*ret_index = index;
+	return (char *)image + gd_sections[kind - 1].offset +
+	       (uint64_t)gd_sections[kind - 1].entry_size * index;
 }

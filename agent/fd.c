@@ -93,8 +93,7 @@ static void change_outstanding(struct fd_entry *entry, bool is_outstanding)
 	entry->is_outstanding = is_outstanding;
 }
 
-/* ---- Asking the kernel -------------------------------------------------------------------------
- */
+/* ---- Asking the kernel ----------------------------------------------------------------------- */
 
 /*
  * A connected socket that came to us by inheritance or by a call that we do not see: who began?
@@ -197,8 +196,7 @@ static enum gd_role ask(int fd)
 	}
 }
 
-/* ---- Following
- * ----------------------------------------------------------------------------------- */
+/* ---- Following ------------------------------------------------------------------------------- */
 
 enum gd_role gd_fd_role(int fd)
 {
@@ -310,8 +308,7 @@ bool gd_fd_is_outstanding(int fd)
 	return entry && entry->is_outstanding;
 }
 
-/* ---- Sets
- * ------------------------------------------------------------------------------------------ */
+/* ---- Sets ------------------------------------------------------------------------------------ */
 
 static void count_role(struct gd_fd_set *set, enum gd_role role, uint32_t n)
 {

@@ -7,6 +7,7 @@
 #include "account.h"
 #include "fd.h"
 #include "gil.h"
+#include "intern.h"
 #include "lock.h"
 #include "session.h"
 #include "text.h"
@@ -24,8 +25,7 @@ GD_EXPORT const uint32_t gildiag_agent_abi = GD_ABI_MAJOR << 16 | GD_ABI_MINOR;
 
 static uint64_t cookie;
 
-/* ---- Facts about the program --------------------------------------------------------------------
- */
+/* ---- Facts about the program ----------------------------------------------------------------- */
 
 static void copy_path(char *to, const char *from)
 {
@@ -110,11 +110,11 @@ static void note_runtime(int argc, char **argv)
 	/* threading.Lock parks from 3.13 on; a two-digit minor stands at the third character. */
 	gd_lock_parks = version[0] == '3' && version[1] == '.' && version[3] >= '0' &&
 			version[3] <= '9' && version[2] * 10 + version[3] >= '1' * 10 + '3';
+	gd_site_init(gd_process->runtime_version);
 	note_script(argc, argv);
 }
 
-/* ---- Birth
- * --------------------------------------------------------------------------------------- */
+/* ---- Birth ----------------------------------------------------------------------------------- */
 
 static void note_cookie(void)
 {
@@ -126,8 +126,7 @@ static void note_cookie(void)
 		(uint64_t)((uintptr_t)&gd_self_slot - (uintptr_t)__builtin_thread_pointer());
 }
 
-/* ---- Fork
- * ---------------------------------------------------------------------------------------- */
+/* ---- Fork ------------------------------------------------------------------------------------ */
 
 /* Only the forking thread lives on, with private state copied from the parent. */
 static void fork_child(void)
@@ -135,6 +134,7 @@ static void fork_child(void)
 	struct gd_process parent;
 	int saved_errno = errno;
 	uint32_t gil = gd_self ? gd_self->slot->gil : 0;
+	uint64_t tstate = gd_self ? gd_self->tstate : 0;
 	int memfd;
 
 	if (!gd_process)
@@ -157,7 +157,10 @@ static void fork_child(void)
 	note_cookie();
 	gd_gil_reset();
 	gd_lock_reset();
+	gd_intern_reset();
 	gd_thread_init_main(gd_process->start_ticks);
+	if (gd_self)
+		gd_self->tstate = tstate;
 	if (gd_self && gil) {
 		/* It forked with the GIL held; CPython makes the GIL anew and takes it at once. */
 		gd_self->slot->gil = gil;
@@ -199,8 +202,7 @@ static __attribute__((constructor)) void wake(int argc, char **argv)
 	errno = saved_errno;
 }
 
-/* ---- End
- * ----------------------------------------------------------------------------------------- */
+/* ---- End ------------------------------------------------------------------------------------- */
 
 /* False in children that run on our image: by vfork, or by a bare clone. */
 static bool is_ours(void)

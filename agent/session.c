@@ -26,8 +26,7 @@ char gd_session_variable[GD_SESSION_PATH_BYTES];
 static char *const session_path = gd_session_variable + sizeof(VARIABLE_PREFIX) - 1;
 #define SESSION_PATH_BYTES (sizeof(gd_session_variable) - sizeof(VARIABLE_PREFIX) + 1)
 
-/* ---- The folder -------------------------------------------------------------------------------
- */
+/* ---- The folder ------------------------------------------------------------------------------ */
 
 static bool is_ours(const char *path)
 {
@@ -99,8 +98,7 @@ static int lock_marker(void)
 	return (int)fd;
 }
 
-/* ---- The socket -------------------------------------------------------------------------------
- */
+/* ---- The socket ------------------------------------------------------------------------------ */
 
 /*
  * A socket's path has 108 bytes at most: a longer one is reached through the folder's descriptor,
@@ -225,8 +223,7 @@ void gd_session_rejoin(int memfd)
 	gd_syscall(SYS_close, memfd);
 }
 
-/* ---- The file ---------------------------------------------------------------------------------
- */
+/* ---- The file -------------------------------------------------------------------------------- */
 
 static int write_all(void *to, const void *from, size_t size_bytes, uint64_t offset)
 {

@@ -19,10 +19,9 @@ struct gd_span {
 static inline __attribute__((always_inline)) struct gd_span
 gd_span_begin(uint16_t cause, uint64_t object, uint32_t outside)
 {
-	struct gd_span span = {.self = gd_thread_get(), .lock = NULL, .cause = cause};
+	struct gd_span span = { .self = gd_thread_get(), .lock = NULL, .cause = cause };
 
-	if (span.self && !gd_account_begin(span.self, cause, object, outside,
-					   (uintptr_t)__builtin_frame_address(0)))
+	if (span.self && !gd_account_begin(span.self, cause, object, outside, GD_HERE()))
 		span.self = NULL;
 	return span;
 }
@@ -46,14 +45,34 @@ static inline __attribute__((always_inline)) struct gd_span gd_span_begin_lock(u
 	struct gd_span span = gd_span_begin(cause, key, 0);
 
 	if (span.self)
-		span.lock = gd_lock_arrive(key, cause);
+		span.lock = gd_lock_arrive(key, cause, span.self->wait_began);
 	return span;
 }
 
 static inline void gd_span_end_lock(const struct gd_span *span, bool timed_out)
 {
-	if (span->self)
-		gd_lock_leave(span->lock, gd_account_end(span->self, span->cause), timed_out);
+	struct gd_local *self = span->self;
+	uint64_t began;
+
+	if (!self)
+		return;
+	began = self->wait_began;
+	gd_lock_leave(span->lock, began, began + gd_account_end(self, span->cause), timed_out);
+}
+
+/* The same where the wait ended with the lock in the caller's hands, if ret is 0. */
+static inline __attribute__((always_inline)) void
+gd_span_end_acquired(const struct gd_span *span, uintptr_t key, int ret, bool timed_out)
+{
+	uint64_t waiters;
+
+	gd_span_end_lock(span, timed_out);
+	if (!span->self || ret != 0)
+		return;
+	gd_lock_hold(span->self, key, span->self->slot->since,
+		     span->lock ? gd_lock_accrued(span->lock, span->self->slot->since, &waiters)
+				: GD_LOCK_UNKNOWN,
+		     (uintptr_t)__builtin_return_address(0));
 }
 
 #endif

@@ -7,12 +7,39 @@
 #define GD_THREAD_H
 
 #include "arena.h"
+#include <cpython_names.h>
 #include <stdbool.h>
 #include <stddef.h>
 
-#define GD_HELD_MAX 8
+#define GD_HELD_MAX   16
+#define GD_SITE_CACHE 32
 
-struct gd_gil_known;
+/* A lock that this thread acquired. */
+struct gd_held {
+	uintptr_t key;	      /* 0: given back */
+	uint64_t taken;	      /* ticks */
+	uint64_t accrued;     /* what those who then waited had waited, GD_LOCK_UNKNOWN: not seen */
+	uintptr_t returns_to; /* of the call that acquired it */
+};
+
+/* A frame that this thread has seen: its code object, what proves it the same one, its row. */
+struct gd_site_cached {
+	uint64_t code;
+	struct gd_cpython_code_identity identity;
+	int32_t instr_bytes;
+	uint32_t frame;	 /* id; 0: none */
+	bool is_library; /* the interpreter's own, or installed: not the user's line */
+};
+
+/* Where a wrapped call was made from. */
+struct gd_here {
+	uintptr_t frame;      /* an address in the wrapper's stack frame */
+	uintptr_t returns_to; /* in the caller */
+};
+
+#define GD_HERE()                                                                                  \
+	((struct gd_here){ (uintptr_t)__builtin_frame_address(0),                                  \
+			   (uintptr_t)__builtin_return_address(0) })
 
 /* Private to one thread, except start_*: written by its creator before it runs. */
 struct gd_local {
@@ -21,11 +48,11 @@ struct gd_local {
 	bool in_wait;	      /* a wait is being booked: whatever is called inside is part of it */
 	bool poll_was_io;     /* how the last poll of a quiet client socket ended: the next guess */
 	bool is_busy;	      /* inside our own bookkeeping: a signal handler must not enter */
-	bool is_detached;     /* ended: its last wrapped calls pass through */
 	bool is_waiting_gil;  /* between the first timed wait for a GIL and the take */
 	uint8_t key_rounds;   /* of the thread-specific-data destructor */
 	uint32_t held_next;   /* where the next entry of held goes */
 	uintptr_t wait_frame; /* stack address of the open wait, to notice a longjmp out of it */
+	uintptr_t returns_to; /* of the open wait's call */
 	uint64_t wait_began;  /* ticks */
 	/* Span since the CPU clock was last read. */
 	uint64_t flushed;		/* ticks */
@@ -34,8 +61,14 @@ struct gd_local {
 	uint32_t touched;		/* bit per cause with time since then */
 	uint64_t mark[GD_CAUSE_COUNT];	/* slot->ticks at the flush */
 	uint64_t brief[GD_CAUSE_COUNT]; /* of waits so short that they hardly left the CPU */
-	uintptr_t held[GD_HELD_MAX];	/* semaphores that it acquired last; 0: given back */
-	uint64_t gil_wait_began;	/* ticks */
+	struct gd_held held[GD_HELD_MAX]; /* a ring: the locks that it acquired last */
+	uint64_t gil_wait_began;	  /* ticks */
+	uint64_t gil_held;		  /* ticks, its last hold */
+	uint64_t gil_sample_due;	  /* weight of a sample to take when the GIL's mutex is free */
+	uint64_t tstate;		  /* PyThreadState that last took a GIL here; 0: none */
+	uint64_t until_sample;		  /* ticks of waiting until the next one */
+	uint64_t dice;			  /* state of the random numbers; 0: not thrown yet */
+	struct gd_site_cached cache[GD_SITE_CACHE];
 	void *(*start)(void *);
 	void *start_arg;
 };

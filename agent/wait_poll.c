@@ -37,7 +37,7 @@ static uint16_t cause_of(const struct gd_fd_set *set, enum gd_timeout timeout, b
 }
 
 struct gd_poll gd_wait_poll_begin(const struct gd_fd_set *set, enum gd_timeout timeout,
-				  bool is_loop, uintptr_t frame)
+				  bool is_loop, struct gd_here here)
 {
 	struct gd_poll poll = {.span = {.self = gd_thread_get()}};
 	struct gd_local *self = poll.span.self;
@@ -52,7 +52,7 @@ struct gd_poll gd_wait_poll_begin(const struct gd_fd_set *set, enum gd_timeout t
 		outside = set->pipes;
 	else if (poll.span.cause == GD_CAUSE_OTHER)
 		outside = 1;
-	if (!gd_account_begin(self, poll.span.cause, 0, outside, frame))
+	if (!gd_account_begin(self, poll.span.cause, 0, outside, here))
 		poll.span.self = NULL;
 	return poll;
 }

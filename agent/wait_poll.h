@@ -22,7 +22,7 @@ struct gd_poll {
  * a single socket is waited for because something is expected of it.
  */
 struct gd_poll gd_wait_poll_begin(const struct gd_fd_set *set, enum gd_timeout timeout,
-				  bool is_loop, uintptr_t frame);
+				  bool is_loop, struct gd_here here);
 
 /* ready is what the call returned. */
 void gd_wait_poll_end(const struct gd_poll *poll, int ready);

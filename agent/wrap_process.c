@@ -15,8 +15,7 @@
 
 GD_ARCH_VFORK(gd_vfork_open, gd_real_vfork);
 
-/* ---- Waiting for children
- * ------------------------------------------------------------------------ */
+/* ---- Waiting for children -------------------------------------------------------------------- */
 
 static inline __attribute__((always_inline)) struct gd_span begin_child(int options)
 {
@@ -68,8 +67,7 @@ GD_EXPORT pid_t wait4(pid_t pid, int *status, int options, struct rusage *usage)
 	return ret;
 }
 
-/* ---- exec
- * ------------------------------------------------------------------------------------------ */
+/* ---- exec ------------------------------------------------------------------------------------ */
 
 #define ENV_SESSION "GILDIAG_SESSION="
 #define ENV_MAX	    65536 /* strings; a longer environment is passed on as it is */
@@ -227,8 +225,7 @@ GD_EXPORT int execle(const char *path, const char *arg, ...)
 	return execve(path, argv, envp);
 }
 
-/* ---- spawn
- * ----------------------------------------------------------------------------------------- */
+/* ---- spawn ----------------------------------------------------------------------------------- */
 
 GD_EXPORT int posix_spawn(pid_t *restrict pid, const char *restrict path,
 			  const posix_spawn_file_actions_t *restrict actions,
@@ -252,8 +249,7 @@ GD_EXPORT int posix_spawnp(pid_t *restrict pid, const char *restrict file,
 				     (char **)WITH_SESSION(count, envp));
 }
 
-/* ---- The end
- * --------------------------------------------------------------------------------------- */
+/* ---- The end --------------------------------------------------------------------------------- */
 
 GD_EXPORT void _exit(int status)
 {
@@ -278,8 +274,7 @@ GD_EXPORT void quick_exit(int status)
 		gd_syscall(SYS_exit_group, status);
 }
 
-/* ---- Filters and bare system calls
- * ------------------------------------------------------------------ */
+/* ---- Filters and bare system calls ----------------------------------------------------------- */
 
 static void expect_filter(bool yes)
 {

@@ -79,8 +79,7 @@ GD_EXPORT int sched_yield(void)
 	return GD_REAL(sched_yield)();
 }
 
-/* ---- Signals
- * --------------------------------------------------------------------------------------- */
+/* ---- Signals --------------------------------------------------------------------------------- */
 
 GD_EXPORT int pause(void)
 {
@@ -129,8 +128,7 @@ GD_EXPORT int sigtimedwait(const sigset_t *restrict mask, siginfo_t *restrict in
 	return ret;
 }
 
-/* ---- Names
- * ------------------------------------------------------------------------------------------ */
+/* ---- Names ----------------------------------------------------------------------------------- */
 
 GD_EXPORT int getaddrinfo(const char *restrict host, const char *restrict service,
 			  const struct addrinfo *restrict hints,

@@ -40,8 +40,7 @@ static size_t read_task_file(const struct gd_target *target, int32_t tid, const 
 	return read_file(path, buf, size_bytes);
 }
 
-/* ---- The machine
- * ---------------------------------------------------------------------------------- */
+/* ---- The machine ----------------------------------------------------------------------------- */
 
 /* The cgroup's path of a controller in /proc/PID/cgroup: "N:cpu,cpuacct:/path" or "0::/path". */
 static bool find_cgroup(const struct gd_target *target, bool v2, char *ret_path, size_t size_bytes)
@@ -144,8 +143,7 @@ void gd_kernel_note_machine(struct gd_target *target)
 	target->throttled_base_ns = read_throttled_ns(target);
 }
 
-/* ---- One thread
- * ------------------------------------------------------------------------------------- */
+/* ---- One thread ------------------------------------------------------------------------------ */
 
 static char read_state(const struct gd_target *target, int32_t tid)
 {
@@ -275,6 +273,55 @@ static void note_thread(struct gd_target *target, uint32_t index)
 	end = strrchr(text, ')');
 	if (end && sscanf(end + 1, " %*c %*d %*d %*d %*d %*d %*u %*u %*u %llu", &faults) == 1)
 		slot->seen_major_faults = faults;
+}
+
+/* ---- Modules --------------------------------------------------------------------------------- */
+
+/* One line of maps: a file's mapping; neighbours of the same file make one module. */
+static void note_mapping(struct gd_target *target, const char *line, struct gd_module *open)
+{
+	struct gd_section *section = &target->sections[GD_SECTION_MODULES - 1];
+	struct gd_module *rows = gd_image_entries(target->image, GD_SECTION_MODULES);
+	unsigned long long start, end, offset;
+	int path_at = 0;
+
+	if (sscanf(line, "%llx-%llx %*s %llx %*s %*s %n", &start, &end, &offset, &path_at) < 3 ||
+	    !path_at || line[path_at] != '/')
+		return;
+	if (open->path[0] && strncmp(open->path, line + path_at, sizeof(open->path) - 1) == 0 && offset) {
+		open->end = end;
+	} else {
+		open->start = start;
+		open->end = end;
+		snprintf(open->path, sizeof(open->path), "%s", line + path_at);
+	}
+	for (uint32_t i = 0; i < section->used && i < GD_MODULE_CAPACITY; i++)
+		if (rows[i].start == open->start) {
+			rows[i].end = open->end;
+			return;
+		}
+	if (section->used >= GD_MODULE_CAPACITY) {
+		section->lost++;
+		return;
+	}
+	rows[section->used] = *open;
+	__atomic_store_n(&section->used, section->used + 1, __ATOMIC_RELEASE);
+}
+
+void gd_kernel_note_modules(struct gd_target *target)
+{
+	struct gd_module open = { .path = "" };
+	char path[64], line[512];
+	FILE *maps;
+
+	snprintf(path, sizeof(path), "/proc/%d/maps", target->pid);
+	maps = fopen(path, "re");
+	while (maps && fgets(line, sizeof(line), maps)) {
+		line[strcspn(line, "\n")] = 0;
+		note_mapping(target, line, &open);
+	}
+	if (maps)
+		fclose(maps);
 }
 
 void gd_kernel_note_totals(struct gd_target *target)

@@ -28,4 +28,7 @@ void gd_kernel_ask(struct gd_target *target, const uint32_t *slots, size_t count
 /* Run delay, faults, names and the process's own figures; a part of the threads at each call. */
 void gd_kernel_note_totals(struct gd_target *target);
 
+/* Which files are mapped where; what was unmapped since stays. */
+void gd_kernel_note_modules(struct gd_target *target);
+
 #endif

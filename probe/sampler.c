@@ -31,6 +31,7 @@
 #define LATER_NS	(30000 * MS)
 #define MANY_SLOTS	2000 /* beyond, a scan takes long enough to look less often */
 #define TOTALS_NS	(250 * MS)
+#define MODULES_NS	  (5000 * MS) /* libraries that were loaded since */
 #define STORE_NS	(10000 * MS)
 #define LINGER_NS	(50 * MS) /* for children whose parent was the last target */
 
@@ -39,7 +40,7 @@ struct sampler {
 	bool is_ending;
 	int folder;
 	struct gd_target *targets;
-	uint64_t started_ns, next_ns, totals_ns, store_ns, alone_ns;
+	uint64_t started_ns, next_ns, totals_ns, modules_ns, store_ns, alone_ns;
 	uint64_t random;
 };
 
@@ -51,8 +52,7 @@ static void on_signal(int signal)
 	was_told_to_end = 1;
 }
 
-/* ---- Targets come and go
- * ----------------------------------------------------------------------------- */
+/* ---- Targets come and go --------------------------------------------------------------------- */
 
 static void finish(struct sampler *sampler, struct gd_target **link, bool is_gone)
 {
@@ -82,6 +82,7 @@ static void add_target(struct sampler *sampler, int memfd, int32_t pid)
 		return;
 	gd_kernel_note_machine(target);
 	gd_kernel_note_totals(target);
+	gd_kernel_note_modules(target);
 	target->next = sampler->targets;
 	sampler->targets = target;
 }
@@ -104,8 +105,7 @@ static void store_all(struct sampler *sampler)
 	}
 }
 
-/* ---- The socket
- * -------------------------------------------------------------------------------------- */
+/* ---- The socket ------------------------------------------------------------------------------ */
 
 /* The descriptor beside a message; -1: none. */
 static int received_fd(struct msghdr *msg)
@@ -169,8 +169,7 @@ static void accept_all(struct sampler *sampler)
 	}
 }
 
-/* ---- Instants
- * ---------------------------------------------------------------------------------------- */
+/* ---- Instants -------------------------------------------------------------------------------- */
 
 static uint64_t draw(struct sampler *sampler)
 {
@@ -231,14 +230,18 @@ static void run_due(struct sampler *sampler)
 			gd_kernel_note_totals(target);
 		sampler->totals_ns = now_ns + TOTALS_NS;
 	}
+	if (now_ns >= sampler->modules_ns) {
+		for (struct gd_target *target = sampler->targets; target; target = target->next)
+			gd_kernel_note_modules(target);
+		sampler->modules_ns = now_ns + MODULES_NS;
+	}
 	if (now_ns >= sampler->store_ns) {
 		store_all(sampler);
 		sampler->store_ns = now_ns + STORE_NS;
 	}
 }
 
-/* ---- The loop
- * ---------------------------------------------------------------------------------------- */
+/* ---- The loop -------------------------------------------------------------------------------- */
 
 #define POLL_TARGETS                                                                               \
 	64 /* watched for their end at once; of more, the end is seen at the next instant */
@@ -299,6 +302,7 @@ static void run(struct sampler *sampler)
 	sampler->random = sampler->started_ns ^ ((uint64_t)getpid() << 32) ^ 0x9e3779b97f4a7c15ull;
 	sampler->next_ns = sampler->started_ns + PERIOD_NS / 4;
 	sampler->totals_ns = sampler->started_ns + TOTALS_NS / 4;
+	sampler->modules_ns = sampler->started_ns + TOTALS_NS;
 	sampler->store_ns = sampler->started_ns + STORE_NS;
 	while (!is_over(sampler)) {
 		wait_for_news(sampler);

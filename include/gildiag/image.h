@@ -11,7 +11,7 @@
 #include <stddef.h>
 
 #define GD_IMAGE_BYTES	  (64ull << 20)
-#define GD_IMAGE_SECTIONS 6
+#define GD_IMAGE_SECTIONS (GD_SECTION_COUNT - 1)
 #define GD_PAGE_BYTES	  4096ull
 
 #define GD_JOINT_CAPACITY  1024
@@ -19,6 +19,11 @@
 #define GD_THREAD_CAPACITY 16384
 #define GD_LOCK_CAPACITY   65536
 #define GD_ENDED_CAPACITY  1024
+#define GD_STRING_CAPACITY (2u << 20)
+#define GD_FRAME_CAPACITY  16384
+#define GD_STACK_CAPACITY  4096
+#define GD_SAMPLE_CAPACITY 8192
+#define GD_MODULE_CAPACITY 512
 
 /* Writes all of size bytes at offset; 0 or a negative errno.  Context: of the includer. */
 typedef int gd_image_write_fn(void *to, const void *from, size_t size_bytes, uint64_t offset);
@@ -56,6 +61,11 @@ static inline void gd_image_init(void *image)
 		{sizeof(struct gd_thread), GD_THREAD_CAPACITY},
 		{sizeof(struct gd_lock), GD_LOCK_CAPACITY},
 		{sizeof(struct gd_ended), GD_ENDED_CAPACITY},
+		{1, GD_STRING_CAPACITY},
+		{sizeof(struct gd_frame), GD_FRAME_CAPACITY},
+		{sizeof(struct gd_stack), GD_STACK_CAPACITY},
+		{sizeof(struct gd_sample), GD_SAMPLE_CAPACITY},
+		{sizeof(struct gd_module), GD_MODULE_CAPACITY},
 	};
 	struct gd_file_header *header = (struct gd_file_header *)image;
 	struct gd_section *sections = gd_image_sections(image);

@@ -19,7 +19,7 @@ static bool has_type(const struct gd_cpython *python, uint64_t object, uint64_t 
 	       (!type || seen == type);
 }
 
-/* ---- Strings ------------------------------------------------------------------------------------- */
+/* ---- Strings --------------------------------------------------------------------------------- */
 
 /* PyASCIIObject.state: kind (bytes per character), compact, ascii (Include/cpython/unicodeobject.h). */
 static void decode_state(const struct gd_cpython_offsets *o, uint32_t state, uint32_t *ret_kind,
@@ -93,7 +93,7 @@ static bool read_str(const struct gd_cpython *python, uint64_t object, char *buf
 	return true;
 }
 
-/* ---- Lines ---------------------------------------------------------------------------------------- */
+/* ---- Lines ----------------------------------------------------------------------------------- */
 
 /* A table that is read through a window. */
 struct table {
@@ -246,7 +246,22 @@ static bool find_line(const struct gd_cpython *python, uint64_t linetable, int32
 	}
 }
 
-/* ---- Together --------------------------------------------------------------------------------------- */
+/* ---- Whose file ------------------------------------------------------------------------------ */
+
+bool gd_cpython_is_library(const char *file)
+{
+	static const char *const marks[] = { "/lib/python", "/lib64/python", "site-packages",
+					     "dist-packages" };
+
+	if (file[0] == '<')
+		return strncmp(file, "<frozen", 7) == 0;
+	for (size_t i = 0; i < sizeof(marks) / sizeof(marks[0]); i++)
+		if (strstr(file, marks[i]))
+			return true;
+	return false;
+}
+
+/* ---- Together -------------------------------------------------------------------------------- */
 
 bool gd_cpython_identify(const struct gd_cpython *python, uint64_t code,
 			 struct gd_cpython_code_identity *ret_identity)

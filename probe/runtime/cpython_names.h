@@ -30,4 +30,10 @@ struct gd_cpython_code_identity {
 bool gd_cpython_identify(const struct gd_cpython *python, uint64_t code,
 			 struct gd_cpython_code_identity *ret_identity);
 
+/*
+ * Is this the file of a library (the interpreter's own, or an installed package), not of the program?
+ * For choosing the line that is shown to a user; no verdict may rest on it.
+ */
+bool gd_cpython_is_library(const char *file);
+
 #endif

@@ -34,8 +34,7 @@ static double ratio(double part, double whole)
 	return whole > 0 ? part / whole : 0;
 }
 
-/* ---- The picture
- * --------------------------------------------------------------------------------- */
+/* ---- The picture ----------------------------------------------------------------------------- */
 
 struct sums {
 	double kind_s[INSTANTS];
@@ -117,8 +116,7 @@ static struct sums sum_picture(const struct gd_process_model *process)
 	return sums;
 }
 
-/* ---- Without a picture
- * --------------------------------------------------------------------------- */
+/* ---- Without a picture ----------------------------------------------------------------------- */
 
 static double outside_s(const struct gd_classes *classes)
 {
@@ -172,8 +170,7 @@ static struct sums sum_threads(const struct gd_process_model *process)
 	return sums;
 }
 
-/* ---- Threads and locks
- * ---------------------------------------------------------------------------- */
+/* ---- Threads and locks ----------------------------------------------------------------------- */
 
 static double lock_wait_s(const struct gd_times *times)
 {
@@ -282,8 +279,7 @@ static void gather_threads(const struct gd_process_model *process, struct gd_fac
 	find_lock(process, facts);
 }
 
-/* ---- Together
- * --------------------------------------------------------------------------------------- */
+/* ---- Together -------------------------------------------------------------------------------- */
 
 static double effective_cpus(const struct gd_process_model *process)
 {

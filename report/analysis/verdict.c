@@ -37,8 +37,7 @@ static enum gd_verdict_class class_of(const struct gd_facts *f)
 	return f->computing <= (1 - PURE) * known ? GD_VERDICT_WAITING : GD_VERDICT_MIXED;
 }
 
-/* ---- Conditions
- * ------------------------------------------------------------------------------------ */
+/* ---- Conditions ------------------------------------------------------------------------------ */
 
 static bool is_thin(const struct gd_facts *f)
 {
@@ -180,8 +179,7 @@ static bool always(const struct gd_facts *f)
 	return true;
 }
 
-/* ---- The table
- * ---------------------------------------------------------------------------------------- */
+/* ---- The table ------------------------------------------------------------------------------- */
 
 #define EV(name) (1u << GD_EVIDENCE_##name)
 
@@ -299,8 +297,7 @@ double gd_verdict_value(const struct gd_facts *f, enum gd_evidence evidence)
 	return NAN;
 }
 
-/* ---- Speaking
- * ------------------------------------------------------------------------------------------ */
+/* ---- Speaking -------------------------------------------------------------------------------- */
 
 /* On one CPU no model of concurrency makes computing faster. */
 static enum gd_action on_these_cpus(const struct gd_facts *f, enum gd_action action)
@@ -357,8 +354,7 @@ static size_t list(const struct gd_facts *facts, uint32_t set, struct gd_reason 
 	return count;
 }
 
-/* ---- Confidence
- * ----------------------------------------------------------------------------------------- */
+/* ---- Confidence ------------------------------------------------------------------------------ */
 
 /* The same facts at one end of what is not known: more or less computing, more or less overlap. */
 static struct gd_facts shifted(const struct gd_facts *facts, double toward_computing,
@@ -440,8 +436,7 @@ struct gd_verdict gd_verdict_judge(const struct gd_facts *facts)
 	return verdict;
 }
 
-/* ---- Ceilings
- * --------------------------------------------------------------------------------------------- */
+/* ---- Ceilings -------------------------------------------------------------------------------- */
 
 /*
  * Of a run of length 1: computing with the GIL held is serial in threads, all computing is bounded

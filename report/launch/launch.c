@@ -14,8 +14,7 @@
 static volatile sig_atomic_t target_pid;
 static struct sigaction child_before; /* what SIGCHLD did when we came */
 
-/* ---- Signals
- * ---------------------------------------------------------------------------------------- */
+/* ---- Signals --------------------------------------------------------------------------------- */
 
 static const int passed_on[] = {SIGTERM, SIGHUP, SIGINT, SIGQUIT, SIGUSR1, SIGUSR2, SIGCONT};
 
@@ -54,8 +53,7 @@ static void keep_exit_status(void)
 	sigaction(SIGCHLD, &action, &child_before);
 }
 
-/* ---- The sampler
- * -------------------------------------------------------------------------------------- */
+/* ---- The sampler ----------------------------------------------------------------------------- */
 
 /* Its descriptors: 0 a pipe whose closing ends it, 1 the socket, 2 the locked marker. */
 static void run_sampler(const struct gd_parts *parts, const struct gd_folder *folder, int pipe_end)
@@ -101,8 +99,7 @@ static void end_sampler(pid_t pid, int leash)
 		;
 }
 
-/* ---- The target
- * --------------------------------------------------------------------------------------- */
+/* ---- The target ------------------------------------------------------------------------------ */
 
 static int set_environment(const struct gd_parts *parts, const struct gd_folder *folder)
 {

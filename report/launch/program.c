@@ -19,8 +19,7 @@
 #define HEADERS_MAX  64
 #define DYNAMIC_MAX  (1 << 20)
 
-/* ---- Finding the file
- * --------------------------------------------------------------------------------- */
+/* ---- Finding the file ------------------------------------------------------------------------ */
 
 static bool is_executable_file(const char *path)
 {
@@ -148,8 +147,7 @@ static bool gains_rights(const char *path)
 	return geteuid() != 0 && getxattr(path, "security.capability", NULL, 0) > 0;
 }
 
-/* ---- Scripts
- * -------------------------------------------------------------------------------------------- */
+/* ---- Scripts --------------------------------------------------------------------------------- */
 
 /* The program of a #! line; behind /usr/bin/env the next word. */
 static bool read_interpreter(const char *line, char *ret_name, size_t size_bytes)

@@ -42,8 +42,7 @@ static json_t *nanoseconds(double s)
 	return isfinite(s) ? json_integer((json_int_t)llround(s * 1e9)) : json_null();
 }
 
-/* ---- Classes and GIL
- * -------------------------------------------------------------------------------- */
+/* ---- Classes and GIL ------------------------------------------------------------------------- */
 
 static json_t *make_classes(const struct gd_classes *classes)
 {
@@ -88,8 +87,7 @@ static json_t *make_gil(const struct gd_judged *judged)
 		"wait", make_times(gil->wait_p50_s, gil->wait_p99_s, gil->wait_max_s, gil->wait_s));
 }
 
-/* ---- Processes and threads
- * ----------------------------------------------------------------------------- */
+/* ---- Processes and threads ------------------------------------------------------------------- */
 
 static json_t *make_causes(const struct gd_times *times)
 {
@@ -179,8 +177,7 @@ static json_t *make_processes(const struct gd_analysis *analysis)
 	return array;
 }
 
-/* ---- Verdict
- * ------------------------------------------------------------------------------------------- */
+/* ---- Verdict --------------------------------------------------------------------------------- */
 
 static json_t *make_reasons(const struct gd_reason *reasons, size_t count)
 {
@@ -259,8 +256,7 @@ static json_t *make_predictions(const struct gd_ceilings *ceilings)
 	return array;
 }
 
-/* ---- Locks, phases, time
- * --------------------------------------------------------------------------------- */
+/* ---- Locks, phases, time --------------------------------------------------------------------- */
 
 #define LOCKS_SHOWN 20
 
@@ -342,8 +338,7 @@ static json_t *make_time(const struct gd_judged *judged)
 			 number(judged->classes.holding_gil_s), "holding_lock_s");
 }
 
-/* ---- The recording and the machine
- * -------------------------------------------------------------------- */
+/* ---- The recording and the machine ----------------------------------------------------------- */
 
 static json_t *make_started(double epoch_s)
 {
@@ -359,7 +354,7 @@ static json_t *make_started(double epoch_s)
 static json_t *make_recording(const struct gd_analysis *analysis)
 {
 	const struct gd_session_model *session = analysis->session;
-	uint64_t lost[GD_LOST_COUNT] = {0}, rows[GD_SECTION_ENDED + 1] = {0};
+	uint64_t lost[GD_LOST_COUNT] = {0}, rows[GD_SECTION_COUNT] = {0};
 	bool complete = true, collected = false;
 	json_t *sources = json_array();
 	double end_s = 0;
@@ -372,7 +367,7 @@ static json_t *make_recording(const struct gd_analysis *analysis)
 		end_s = fmax(end_s, process->end_s);
 		for (unsigned int k = 0; k < GD_LOST_COUNT; k++)
 			lost[k] += process->lost[k];
-		for (unsigned int k = 1; k <= GD_SECTION_ENDED; k++)
+		for (unsigned int k = 1; k < GD_SECTION_COUNT; k++)
 			rows[k] += process->lost_rows[k];
 	}
 	json_array_append_new(sources, json_string("agent"));

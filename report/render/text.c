@@ -69,8 +69,7 @@ static const char *format_s(double s, char buf[24])
 	return buf;
 }
 
-/* ---- Verdict and advice
- * ------------------------------------------------------------------------------ */
+/* ---- Verdict and advice ---------------------------------------------------------------------- */
 
 static void print_headline(const struct page *page, const struct gd_judged *judged)
 {
@@ -119,8 +118,7 @@ static void print_advice(const struct page *page, const struct gd_analysis *anal
 	}
 }
 
-/* ---- Where the time went
- * ------------------------------------------------------------------------------- */
+/* ---- Where the time went --------------------------------------------------------------------- */
 
 static void print_share(const struct page *page, const char *what, double share, const char *note)
 {
@@ -163,8 +161,7 @@ static void print_shares(const struct page *page, const struct gd_judged *judged
 			100 * f->idle);
 }
 
-/* ---- What waits, what computes
- * --------------------------------------------------------------------------- */
+/* ---- What waits, what computes --------------------------------------------------------------- */
 
 #define CAUSES_SHOWN 4
 
@@ -223,8 +220,7 @@ static void print_gil(const struct page *page, const struct gd_process_model *pr
 	}
 }
 
-/* ---- Evidence and honesty
- * ------------------------------------------------------------------------------- */
+/* ---- Evidence and honesty -------------------------------------------------------------------- */
 
 static void print_evidence(const struct page *page, const char *title,
 			   const struct gd_reason *reasons, size_t count)
@@ -274,7 +270,7 @@ static void print_doubts(const struct page *page, const struct gd_analysis *anal
 
 	for (unsigned int i = 0; i < GD_LOST_COUNT; i++)
 		lost += process->lost[i];
-	for (unsigned int kind = 1; kind <= GD_SECTION_ENDED; kind++)
+	for (unsigned int kind = 1; kind < GD_SECTION_COUNT; kind++)
 		lost += process->lost_rows[kind];
 	if (unseen_s > 0.05 * total_s)
 		fprintf(page->out,

@@ -65,8 +65,7 @@ const char *gd_words_evidence_unit(enum gd_evidence evidence)
 	return names[evidence];
 }
 
-/* ---- The headline
- * ------------------------------------------------------------------------------------ */
+/* ---- The headline ---------------------------------------------------------------------------- */
 
 static double percent(double share)
 {
@@ -142,8 +141,7 @@ void gd_words_headline(const struct gd_judged *judged, char *buf, size_t size_by
 			 1000 * f->active_s);
 }
 
-/* ---- The advice
- * -------------------------------------------------------------------------------------- */
+/* ---- The advice ------------------------------------------------------------------------------ */
 
 static void say_threads(const struct gd_facts *f, unsigned int workers, char *buf, size_t size)
 {
@@ -294,8 +292,7 @@ void gd_words_why(const struct gd_judged *judged, char *buf, size_t size_bytes)
 	snprintf(buf, size_bytes, "%s", text);
 }
 
-/* ---- Evidence
- * ------------------------------------------------------------------------------------------ */
+/* ---- Evidence -------------------------------------------------------------------------------- */
 
 void gd_words_evidence(const struct gd_reason *reason, char *buf, size_t size_bytes)
 {

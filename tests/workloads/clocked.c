@@ -65,8 +65,7 @@ static void bare_delay(void)
 	syscall(SYS_nanosleep, &delay, NULL);
 }
 
-/* ---- Waiting outside ----------------------------------------------------------------------------
- */
+/* ---- Waiting outside ------------------------------------------------------------------------- */
 
 /* Echoes each byte after the delay, until its side is closed. */
 static void echo(int in, int out)
@@ -175,8 +174,7 @@ static void wait_for_time(void)
 	}
 }
 
-/* ---- Waiting for another thread
- * ------------------------------------------------------------------- */
+/* ---- Waiting for another thread -------------------------------------------------------------- */
 
 static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER, cond_mutex = PTHREAD_MUTEX_INITIALIZER;
 static pthread_cond_t cond = PTHREAD_COND_INITIALIZER;

@@ -14,7 +14,7 @@
 	.steady_s = NAN, .cpus = 2, .cpus_online = 4, .joints = (cells),                           \
 	.joint_count = COUNT(cells)
 
-/* ---- What an instant counts as ---- */
+/* ---- What an instant counts as --------------------------------------------------------------- */
 
 struct kind {
 	const char *name;
@@ -85,7 +85,7 @@ static void shares_add_up_and_idle_is_left_out(void **state)
 		    NEAR);
 }
 
-/* ---- The start ---- */
+/* ---- The start ------------------------------------------------------------------------------- */
 
 static struct gd_facts with_start(double start_s, double steady_s)
 {
@@ -122,7 +122,7 @@ static void a_start_that_is_long_or_all_there_is_counts(void **state)
 	assert_near(gd_facts_gather(&never_steady).computing, 1, NEAR);
 }
 
-/* ---- Quantities of the picture ---- */
+/* ---- Quantities of the picture --------------------------------------------------------------- */
 
 static void threads_and_gil_are_means_over_the_computing_time(void **state)
 {
@@ -213,7 +213,7 @@ static void no_more_threads_run_than_the_clocks_allow(void **state)
 	assert_near(gd_facts_gather(&process).running, 2, NEAR);
 }
 
-/* ---- Without a picture ---- */
+/* ---- Without a picture ----------------------------------------------------------------------- */
 
 static struct gd_facts from_sums(struct gd_thread_model *threads, size_t count)
 {
@@ -306,7 +306,7 @@ static void no_share_of_sums_is_below_zero(void **state)
 	assert_near(f.files, 1, NEAR);
 }
 
-/* ---- Threads that contend, and locks ---- */
+/* ---- Threads that contend, and locks --------------------------------------------------------- */
 
 #define WORKER(works, waits, times_)                                                               \
 	{                                                                                          \
@@ -424,7 +424,7 @@ static void of_several_locks_the_costliest_is_named(void **state)
 	assert_near(f.lock_waiters, 0.5, NEAR);
 }
 
-/* ---- Threads and the machine ---- */
+/* ---- Threads and the machine ----------------------------------------------------------------- */
 
 static void operations_are_waits_of_a_millisecond_at_least(void **state)
 {
