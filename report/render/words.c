@@ -75,14 +75,16 @@ static double percent(double share)
 
 static void computing_headline(const struct gd_facts *f, char *buf, size_t size)
 {
+	bool is_free = f->is_python && f->is_gil_known;
+
 	if (f->gil_share >= 0.5)
 		snprintf(buf, size,
 			 "COMPUTING, one thread at a time: GIL held %.0f %% of the time.",
 			 percent(fmin(1, f->gil_held)));
 	else if (f->wanting <= 1.3)
 		snprintf(buf, size, "COMPUTING in one thread%s, %.0f %% of the time%s.",
-			 f->is_python ? "" : " at a time", percent(f->computing),
-			 f->is_python ? ", without the GIL" : "");
+			 is_free ? "" : " at a time", percent(f->computing),
+			 is_free ? ", without the GIL" : "");
 	else
 		snprintf(buf, size, "COMPUTING in parallel: %.1f threads at once on %.4g CPUs.",
 			 f->running, f->cpus);
