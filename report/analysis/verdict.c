@@ -84,9 +84,10 @@ static bool has_too_many_workers(const struct gd_facts *f)
 	       f->wanting >= f->cpus + 1;
 }
 
+/* One thread may want one CPU, however little of it a quota leaves. */
 static bool is_starved(const struct gd_facts *f)
 {
-	return f->computing >= 0.5 && f->starved >= 0.3 && f->wanting <= 1.25 * f->cpus;
+	return f->computing >= 0.5 && f->starved >= 0.3 && f->wanting <= 1.25 * fmax(1, f->cpus);
 }
 
 static bool computes_with_gil(const struct gd_facts *f)
@@ -248,7 +249,7 @@ static const struct rule rules[] = {
 /* Worth saying that it was looked for and not found, when it plays no part in the reason. */
 static const uint32_t ruled_out_of_class[] = {
 	[GD_VERDICT_UNKNOWN] = 0,
-	[GD_VERDICT_IDLE] = EV(COMPUTING),
+	[GD_VERDICT_IDLE] = 0, /* the other shares are of the little that was not idle */
 	[GD_VERDICT_WAITING] = EV(COMPUTING) | EV(LOCK) | EV(STARVED) | EV(HELD_WAITS),
 	[GD_VERDICT_COMPUTING] = EV(WAITING) | EV(LOCK) | EV(STARVED),
 	[GD_VERDICT_MIXED] = EV(LOCK) | EV(STARVED),

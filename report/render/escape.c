@@ -2,47 +2,51 @@
 /* A recording's names are hostile: they may hold terminal escapes and broken UTF-8. */
 #include "escape.h"
 #include <base/cleanup.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-/* Length of the UTF-8 character at text, 0 when it is none (RFC 3629). */
-static size_t utf8_length(const unsigned char *text)
+/* Length of the UTF-8 character at text and its code, 0 when it is none (RFC 3629). */
+static size_t decode(const unsigned char *text, unsigned int *ret_code)
 {
 	size_t length = text[0] < 0x80	       ? 1
 			: (text[0] >> 5) == 6  ? 2
 			: (text[0] >> 4) == 14 ? 3
 			: (text[0] >> 3) == 30 ? 4
 					       : 0;
-	unsigned int code;
+	unsigned int code = text[0];
 
-	if (length < 2)
-		return length;
-	code = text[0] & (0xffu >> (length + 1));
+	if (length > 1)
+		code &= 0xffu >> (length + 1);
 	for (size_t i = 1; i < length; i++) {
 		if ((text[i] & 0xc0) != 0x80)
 			return 0;
 		code = code << 6 | (text[i] & 0x3f);
 	}
-	if (code < (length == 2	  ? 0x80u
-		    : length == 3 ? 0x800u
-				  : 0x10000u) ||
-	    code > 0x10ffff || (code >= 0xd800 && code < 0xe000))
+	if ((length == 2 && code < 0x80) || (length == 3 && code < 0x800) ||
+	    (length == 4 && code < 0x10000) || code > 0x10ffff || (code >= 0xd800 && code < 0xe000))
 		return 0;
+	*ret_code = code;
 	return length;
 }
 
-/* C1 controls and the characters that reorder or hide text. */
-static int is_unprintable(const unsigned char *text, size_t length)
+/* Controls, and the characters that reorder or hide text (Unicode's Cf, Zl and Zp). */
+static bool is_unprintable(unsigned int code)
 {
-	if (length == 1)
-		return text[0] < 0x20 || text[0] == 0x7f;
-	if (length == 2)
-		return text[0] == 0xc2 && text[1] < 0xa0;
-	return length == 3 && text[0] == 0xe2 &&
-	       ((text[1] == 0x80 &&
-		 (text[2] >= 0x8b && (text[2] <= 0x8f || (text[2] >= 0xa8 && text[2] <= 0xae)))) ||
-		(text[1] == 0x81 && text[2] >= 0xa0 && text[2] <= 0xaf));
+	static const struct {
+		unsigned int first, last;
+	} ranges[] = {
+		{0x00, 0x1f},	  {0x7f, 0x9f},	      {0xad, 0xad},	  {0x600, 0x605},
+		{0x61c, 0x61c},	  {0x6dd, 0x6dd},     {0x70f, 0x70f},	  {0x180e, 0x180e},
+		{0x200b, 0x200f}, {0x2028, 0x202e},   {0x2060, 0x206f},	  {0xfeff, 0xfeff},
+		{0xfff9, 0xfffb}, {0x1d173, 0x1d17a}, {0xe0000, 0xe007f},
+	};
+
+	for (size_t i = 0; i < sizeof(ranges) / sizeof(ranges[0]); i++)
+		if (code >= ranges[i].first && code <= ranges[i].last)
+			return true;
+	return false;
 }
 
 char *gd_escape_utf8(const char *text)
@@ -52,7 +56,8 @@ char *gd_escape_utf8(const char *text)
 	char *out = copy;
 
 	while (copy && *in) {
-		size_t length = utf8_length(in);
+		unsigned int code;
+		size_t length = decode(in, &code);
 
 		if (length) {
 			memcpy(out, in, length);
@@ -69,7 +74,7 @@ char *gd_escape_utf8(const char *text)
 	return copy;
 }
 
-/* Everything escaped, however long. */
+/* Everything escaped, however long: a byte becomes four characters at most. */
 static char *escape_all(const char *text, int utf8)
 {
 	const unsigned char *in = (const unsigned char *)text;
@@ -77,14 +82,14 @@ static char *escape_all(const char *text, int utf8)
 	char *out = copy;
 
 	while (copy && *in) {
-		size_t length = utf8_length(in);
+		unsigned int code;
+		size_t length = decode(in, &code);
 
 		if (!length) {
 			out += sprintf(out, "%s", utf8 ? "\xef\xbf\xbd" : "?");
 			in++;
-		} else if (is_unprintable(in, length)) {
-			for (size_t i = 0; i < length && out - copy < (long)(4 * strlen(text) - 3);
-			     i++)
+		} else if (is_unprintable(code)) {
+			for (size_t i = 0; i < length; i++)
 				out += sprintf(out, "\\x%02x", in[i]);
 			in += length;
 		} else if (length > 1 && !utf8) {

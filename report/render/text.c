@@ -11,7 +11,7 @@
 #include <string.h>
 
 #define WIDTH 80
-#define BAR   24
+#define BAR   20
 
 struct page {
 	const struct gd_text_style *style;
@@ -36,19 +36,16 @@ static void print_wrapped(const struct page *page, const char *text, int indent)
 	while (*text) {
 		size_t word = strcspn(text, " ");
 
-		if (column + (int)word > WIDTH && column > indent) {
+		if (column > indent && column + 1 + (int)word > WIDTH) {
 			fprintf(page->out, "\n%*s", indent, "");
 			column = indent;
+		} else if (column > indent) {
+			fputc(' ', page->out);
+			column++;
 		}
 		fprintf(page->out, "%.*s", (int)word, text);
 		column += (int)word;
-		text += word;
-		if (*text) {
-			text++;
-			if (column < WIDTH)
-				fputc(' ', page->out);
-			column++;
-		}
+		text += word + strspn(text + word, " ");
 	}
 	fputc('\n', page->out);
 }
@@ -79,11 +76,9 @@ static void print_headline(const struct page *page, const struct gd_judged *judg
 
 	gd_words_headline(judged, text, sizeof(text));
 	snprintf(right, sizeof(right), "confidence %s", confidence);
-	gap = WIDTH - (int)strlen(text) - (int)strlen(right);
-	if (gap >= 2)
-		fprintf(page->out, "%s%s%s%*s%s\n", bold(page), text, plain(page), gap, "", right);
-	else
-		fprintf(page->out, "%s%s%s\n%*s\n", bold(page), text, plain(page), WIDTH, right);
+	gap = WIDTH - (int)strlen(text) - (int)strlen(right); /* words.c leaves room for both */
+	gap = gap < 1 ? 1 : gap;
+	fprintf(page->out, "%s%s%s%*s%s\n", bold(page), text, plain(page), gap, "", right);
 }
 
 static double ceiling_of(const struct gd_ceilings *ceilings, enum gd_action action)
@@ -106,10 +101,13 @@ static void print_advice(const struct page *page, const struct gd_analysis *anal
 		ceiling = verdict->advice.workers;
 	fprintf(page->out, "-> %s%s%s", bold(page), text, plain(page));
 	if (isfinite(ceiling) && ceiling > 1.05)
-		fprintf(page->out, ".  At most %.1fx", ceiling);
-	fprintf(page->out, "\n   ");
+		fprintf(page->out, ".  At most %.*fx", ceiling < 10 ? 1 : 0, ceiling);
+	fputc('\n', page->out);
 	gd_words_why(judged, why, sizeof(why));
-	print_wrapped(page, why, 3);
+	if (*why) {
+		fputs("   ", page->out);
+		print_wrapped(page, why, 3);
+	}
 	for (size_t i = 0; i < verdict->alternative_count; i++) {
 		gd_words_advice(judged, &verdict->alternatives[i], other, sizeof(other));
 		fprintf(page->out, "   or %s\n", other);
@@ -126,19 +124,23 @@ static void print_share(const struct page *page, const char *what, double share,
 
 	if (share < 0.005 && !page->style->verbose)
 		return;
-	fprintf(page->out, "  %-26s %3.0f %%  %.*s%s%s\n", what, 100 * share, bar,
-		"########################", *note ? "  " : "", note);
+	fprintf(page->out, "  %-26s %3.0f %%%s%.*s%s%s\n", what, 100 * share, bar ? "  " : "", bar,
+		"####################", *note ? "  " : "", note);
 }
 
 static void print_shares(const struct page *page, const struct gd_judged *judged)
 {
 	const struct gd_facts *f = &judged->facts;
-	char watched[24], active[24], note[80] = "";
+	char watched[24], active[24], note[80] = "", line[200];
 
-	fprintf(page->out, "\nof %s judged (of %s; %.0f looks at all threads; %.4g CPUs)\n",
-		format_s(f->active_s, active),
-		format_s(judged->process->end_s - judged->process->start_s, watched), f->instants,
-		f->cpus);
+	snprintf(note, sizeof(note), ", %.0f %% idle", 100 * f->idle);
+	snprintf(line, sizeof(line), "of %s judged (of %s%s; %.0f looks at all threads; %.4g CPUs)",
+		 format_s(f->active_s, active),
+		 format_s(judged->process->end_s - judged->process->start_s, watched),
+		 f->idle >= 0.005 ? note : "", f->instants, f->cpus);
+	fputc('\n', page->out);
+	print_wrapped(page, line, 0);
+	note[0] = 0;
 	if (f->running > 1.05)
 		snprintf(note, sizeof(note), "%.1f threads at once", f->running);
 	if (f->is_python && f->is_gil_known && !f->is_free_threaded) {
@@ -147,7 +149,7 @@ static void print_shares(const struct page *page, const struct gd_judged *judged
 	} else {
 		print_share(page, "computing", f->computing, note);
 	}
-	snprintf(note, sizeof(note), "%.1f outstanding at once", f->overlap);
+	snprintf(note, sizeof(note), "%.1f at once", f->overlap);
 	print_share(page, "waiting outside", f->outside, f->outside >= 0.005 ? note : "");
 	print_share(page, "sleeping", f->sleeping, "");
 	print_share(page, "own timers of a loop", f->loop_timer, "");
@@ -156,14 +158,11 @@ static void print_shares(const struct page *page, const struct gd_judged *judged
 	if (f->gil_waiters >= 0.05)
 		fprintf(page->out, "  %-26s %.1f threads on average: computing, not waiting\n",
 			"waiting for the GIL", f->gil_waiters);
-	if (f->idle >= 0.005)
-		fprintf(page->out, "  %-26s %3.0f %% of the time, left out above\n", "idle",
-			100 * f->idle);
 }
 
 /* ---- What waits, what computes --------------------------------------------------------------- */
 
-#define CAUSES_SHOWN 4
+#define CAUSES_SHOWN 3
 
 static void print_causes(const struct page *page, const struct gd_process_model *process)
 {
@@ -172,9 +171,10 @@ static void print_causes(const struct page *page, const struct gd_process_model 
 		GD_CAUSES(WORDS)
 #undef WORDS
 	};
+	static const char title[] = "waits of all threads: ";
 	double sum_s[GD_CAUSE_COUNT] = {0};
 	uint64_t count[GD_CAUSE_COUNT] = {0};
-	bool is_first = true;
+	char line[400] = "";
 
 	for (size_t i = 0; i < process->thread_count; i++)
 		for (unsigned int cause = 0; cause < GD_CAUSE_COUNT; cause++) {
@@ -192,15 +192,15 @@ static void print_causes(const struct page *page, const struct gd_process_model 
 				most = cause;
 		if (sum_s[most] < 0.001)
 			break;
-		fprintf(page->out, "%s%s %s in %llu", is_first ? "waits of all threads: " : ", ",
-			words[most], format_s(sum_s[most], buf), (unsigned long long)count[most]);
+		snprintf(line + strlen(line), sizeof(line) - strlen(line), "%s%s %s in %llu",
+			 shown ? ", " : "", words[most], format_s(sum_s[most], buf),
+			 (unsigned long long)count[most]);
 		sum_s[most] = 0;
-		is_first = false;
-		if (shown % 2 == 1 && shown + 1 < CAUSES_SHOWN)
-			fprintf(page->out, "\n    ");
 	}
-	if (!is_first)
-		fputc('\n', page->out);
+	if (!*line)
+		return;
+	fputs(title, page->out);
+	print_wrapped(page, line, (int)strlen(title));
 }
 
 static void print_gil(const struct page *page, const struct gd_process_model *process)
@@ -210,13 +210,13 @@ static void print_gil(const struct page *page, const struct gd_process_model *pr
 
 	for (size_t i = 0; i < process->gil_count; i++) {
 		const struct gd_gil_model *gil = &process->gils[i];
+		double per_s = wall_s > 0 ? (double)gil->takes / wall_s : 0;
 
 		if (!gil->takes || (i && !page->style->verbose))
 			continue;
-		fprintf(page->out, "GIL: %.3g takes/s; holds p50 %s, p99 %s, longest %s\n",
-			wall_s > 0 ? (double)gil->takes / wall_s : 0,
-			format_s(gil->hold_p50_s, p50), format_s(gil->hold_p99_s, p99),
-			format_s(gil->hold_max_s, max));
+		fprintf(page->out, "GIL: %.*f takes/s; holds p50 %s, p99 %s, longest %s\n",
+			per_s < 10 ? 1 : 0, per_s, format_s(gil->hold_p50_s, p50),
+			format_s(gil->hold_p99_s, p99), format_s(gil->hold_max_s, max));
 	}
 }
 
@@ -247,16 +247,20 @@ static void print_process(const struct page *page, const struct gd_analysis *ana
 		process->script[0] ? process->script : process->command, 40, page->style->utf8);
 	gd_autofree char *version =
 		gd_escape_terminal(process->runtime_version, 16, page->style->utf8);
+	char line[400];
 
-	fprintf(page->out, "watched %s", command ? command : "");
+	snprintf(line, sizeof(line), "%s", command ? command : "");
 	if (process->runtime[0])
-		fprintf(page->out, " (Python %s, GIL %s)", version ? version : "",
-			gd_words_gil(process->gil_state));
-	fprintf(page->out, ", %zu process%s", analysis->session->process_count,
-		analysis->session->process_count == 1 ? "" : "es");
+		snprintf(line + strlen(line), sizeof(line) - strlen(line), " (Python %s, GIL %s)",
+			 version ? version : "", gd_words_gil(process->gil_state));
+	snprintf(line + strlen(line), sizeof(line) - strlen(line), ", %zu process%s",
+		 analysis->session->process_count,
+		 analysis->session->process_count == 1 ? "" : "es");
 	if (!isnan(analysis->overhead))
-		fprintf(page->out, "; watching took %.1f %% of a CPU", 100 * analysis->overhead);
-	fputc('\n', page->out);
+		snprintf(line + strlen(line), sizeof(line) - strlen(line), "; own cost %.1f %%",
+			 100 * analysis->overhead);
+	fputs("watched ", page->out);
+	print_wrapped(page, line, 8);
 }
 
 static void print_doubts(const struct page *page, const struct gd_analysis *analysis)

@@ -65,7 +65,8 @@ const char *gd_words_evidence_unit(enum gd_evidence evidence)
 	return names[evidence];
 }
 
-/* ---- The headline ---------------------------------------------------------------------------- */
+/* ---- The headline: at most 61 columns, so that "confidence medium" fits beside it
+ * ------------------------------------------------------------------------------------ */
 
 static double percent(double share)
 {
@@ -74,13 +75,16 @@ static double percent(double share)
 
 static void computing_headline(const struct gd_facts *f, char *buf, size_t size)
 {
+	bool is_free = f->is_python && f->is_gil_known;
+
 	if (f->gil_share >= 0.5)
 		snprintf(buf, size,
-			 "COMPUTING, one thread at a time: the GIL is held %.0f %% of the time.",
+			 "COMPUTING, one thread at a time: GIL held %.0f %% of the time.",
 			 percent(fmin(1, f->gil_held)));
 	else if (f->wanting <= 1.3)
-		snprintf(buf, size, "COMPUTING in one thread at a time, %.0f %% of the time%s.",
-			 percent(f->computing), f->is_python ? ", without the GIL" : "");
+		snprintf(buf, size, "COMPUTING in one thread%s, %.0f %% of the time%s.",
+			 is_free ? "" : " at a time", percent(f->computing),
+			 is_free ? ", without the GIL" : "");
 	else
 		snprintf(buf, size, "COMPUTING in parallel: %.1f threads at once on %.4g CPUs.",
 			 f->running, f->cpus);
@@ -92,18 +96,15 @@ static void waiting_headline(const struct gd_facts *f, char *buf, size_t size)
 		snprintf(buf, size, "WAITING for a child process, %.0f %% of the time.",
 			 percent(f->child));
 	else if (f->loop_timer >= 0.5)
-		snprintf(buf, size,
-			 "WAITING: an event loop waits for its own timers, %.0f %% of the time.",
+		snprintf(buf, size, "WAITING for the event loop's own timers, %.0f %% of the time.",
 			 percent(f->loop_timer));
 	else if (f->sleeping >= 0.5)
-		snprintf(buf, size, "WAITING: it sleeps %.0f %% of the time%s.",
-			 percent(f->sleeping),
-			 f->sleepers >= 1.5 ? ", in several threads at once"
-					    : ", one sleep after another");
+		snprintf(
+			buf, size, "WAITING: asleep %.0f %% of the time, %s.", percent(f->sleeping),
+			f->sleepers >= 1.5 ? "several threads at once" : "one sleep after another");
 	else if (f->overlap >= 1.5)
-		snprintf(buf, size,
-			 "WAITING, well overlapped: %.3g operations outstanding at once.",
-			 f->overlap);
+		snprintf(buf, size, "WAITING, well overlapped: %.*f operations at once.",
+			 f->overlap < 10 ? 1 : 0, f->overlap);
 	else
 		snprintf(buf, size, "WAITING, one operation at a time, %.0f %% of the time.",
 			 percent(f->outside + f->child + f->sleeping));
@@ -141,7 +142,8 @@ void gd_words_headline(const struct gd_judged *judged, char *buf, size_t size_by
 			 1000 * f->active_s);
 }
 
-/* ---- The advice ------------------------------------------------------------------------------ */
+/* ---- The advice
+ * -------------------------------------------------------------------------------------- */
 
 static void say_threads(const struct gd_facts *f, unsigned int workers, char *buf, size_t size)
 {
@@ -287,12 +289,15 @@ void gd_words_why(const struct gd_judged *judged, char *buf, size_t size_bytes)
 		text = "This process only waits for it; several children at once would overlap.";
 		break;
 	case GD_ACTION_CANNOT_SAY:
+		text = f->unknown >= 0.2 ? "Of those waits nothing is known but how long they took."
+					 : "So few looks make no verdict that would stand.";
 		break;
 	}
 	snprintf(buf, size_bytes, "%s", text);
 }
 
-/* ---- Evidence -------------------------------------------------------------------------------- */
+/* ---- Evidence
+ * ------------------------------------------------------------------------------------------ */
 
 void gd_words_evidence(const struct gd_reason *reason, char *buf, size_t size_bytes)
 {

@@ -35,6 +35,8 @@ static const struct row rows[] = {
 	  { BASE, .computing = 1, .running = 1.9, .wanting = 12, .starved = 0.8 }, GD_VERDICT_COMPUTING, GD_ACTION_FEWER_WORKERS },
 	{ "one thread that gets half a CPU wants more CPU",
 	  { BASE, .computing = 1, .gil_share = 1, .running = 0.5, .starved = 0.5 }, GD_VERDICT_COMPUTING, GD_ACTION_MORE_CPU },
+	{ "one thread under a quota of half a CPU wants more CPU",
+	  { BASE, .cpus = 0.5, .computing = 1, .gil_share = 1, .running = 0.5, .starved = 0.5 }, GD_VERDICT_COMPUTING, GD_ACTION_MORE_CPU },
 	{ "one thread that gets nine tenths of a CPU is computing",
 	  { BASE, .computing = 1, .gil_share = 1, .running = 0.9, .starved = 0.1 }, GD_VERDICT_COMPUTING, GD_ACTION_PROCESSES },
 	{ "waiting in turn wants threads",
@@ -143,6 +145,23 @@ static void ceilings_are_what_no_number_of_workers_can_exceed(void **state)
 	assert_true(gd_verdict_ceilings(&mixed).processes == 8.0);
 }
 
+/* But for a lock under the GIL: that is ruled out as the limit, not as a fact. */
+static void a_share_that_is_ruled_out_is_not_most_of_the_time(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct gd_verdict verdict = gd_verdict_judge(&rows[i].facts);
+
+		for (size_t k = 0; k < verdict.ruled_out_count; k++) {
+			const struct gd_reason *reason = &verdict.ruled_out[k];
+
+			if (reason->evidence != GD_EVIDENCE_LOCK && reason->value >= 0.5)
+				fail_msg("%s: evidence %d is %g", rows[i].name, reason->evidence,
+					 reason->value);
+		}
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -150,6 +169,7 @@ int main(void)
 		cmocka_unit_test(confidence_is_high_only_where_the_verdict_would_stay),
 		cmocka_unit_test(workers_follow_what_is_useful),
 		cmocka_unit_test(ceilings_are_what_no_number_of_workers_can_exceed),
+		cmocka_unit_test(a_share_that_is_ruled_out_is_not_most_of_the_time),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
