@@ -44,14 +44,14 @@ static inline void hold(const pthread_mutex_t *mutex, uintptr_t returns_to)
 		gd_lock_hold(self, (uintptr_t)mutex, gd_ticks(), GD_LOCK_UNKNOWN, returns_to);
 }
 
-static __attribute__((noinline)) int lock_contended(pthread_mutex_t *mutex)
+static __attribute__((noinline)) int lock_contended(pthread_mutex_t *mutex, struct gd_here here)
 {
 	struct gd_span span;
 	int ret;
 
 	if (is_mine(mutex))
 		return GD_REAL(pthread_mutex_lock)(mutex);
-	span = gd_span_begin_lock(GD_CAUSE_MUTEX, (uintptr_t)mutex);
+	span = gd_span_begin_lock_at(GD_CAUSE_MUTEX, (uintptr_t)mutex, here);
 	ret = GD_REAL(pthread_mutex_lock)(mutex);
 	gd_span_end_acquired(&span, (uintptr_t)mutex, ret == EOWNERDEAD ? 0 : ret, false);
 	return ret;
@@ -68,12 +68,12 @@ GD_EXPORT int pthread_mutex_lock(pthread_mutex_t *mutex)
 	if (gd_gil_owns_mutex(mutex))
 		return GD_REAL(pthread_mutex_lock)(mutex);
 	if (!is_free(mutex))
-		return lock_contended(mutex);
+		return lock_contended(mutex, GD_HERE());
 	if (!gd_thread_is_one_of_many || !is_simple(mutex))
 		return GD_REAL(pthread_mutex_lock)(mutex);
 	ret = GD_REAL(pthread_mutex_trylock)(mutex);
 	if (ret == EBUSY)
-		return lock_contended(mutex);
+		return lock_contended(mutex, GD_HERE());
 	if (ret == 0)
 		hold(mutex, (uintptr_t)__builtin_return_address(0));
 	return ret;

@@ -16,6 +16,40 @@ static double did_s(const struct gd_judged *judged)
 	       judged->classes.s[GD_CLASS_TIMER_WAIT] + judged->classes.s[GD_CLASS_NO_CPU];
 }
 
+/* The line that the advice is about: where it waits, or who holds the lock. */
+static void find_where(struct gd_judged *judged)
+{
+	const struct gd_facts *f = &judged->facts;
+	unsigned int class = f->sleeping > f->outside ? GD_CLASS_TIMER_WAIT : GD_CLASS_IO_WAIT;
+
+	switch (judged->verdict.advice.action) {
+	case GD_ACTION_FIX_LOCK:
+		if (f->lock && f->lock->holder_count)
+			judged->where = f->lock->holders[0].place;
+		return;
+	case GD_ACTION_PROCESSES:
+		if (judged->verdict.class == GD_VERDICT_COMPUTING)
+			class = GD_CLASS_GIL_WAIT; /* threads that fight for it name what they ran */
+		break;
+	case GD_ACTION_THREADS:
+	case GD_ACTION_ASYNCIO:
+	case GD_ACTION_FREE_GIL:
+	case GD_ACTION_FIX_IO:
+	case GD_ACTION_FIX_SPIN:
+		break;
+	case GD_ACTION_LOOK_IN_CHILD:
+		class = GD_CLASS_CHILD_WAIT;
+		break;
+	case GD_ACTION_CANNOT_SAY:
+	case GD_ACTION_LEAVE:
+	case GD_ACTION_FEWER_WORKERS:
+	case GD_ACTION_MORE_CPU:
+		return;
+	}
+	judged->where_hot = gd_hot_of_class(&judged->lines, class);
+	judged->where = judged->where_hot ? judged->where_hot->place : NULL;
+}
+
 int gd_analyse(const struct gd_session_model *session, struct gd_analysis *ret_analysis)
 {
 	struct gd_analysis analysis = {.session = session, .overhead = NAN};
@@ -32,6 +66,10 @@ int gd_analyse(const struct gd_session_model *session, struct gd_analysis *ret_a
 		judged->classes = gd_classes_of_process(judged->process);
 		judged->facts = gd_facts_gather(judged->process);
 		judged->verdict = gd_verdict_judge(&judged->facts);
+		if (gd_hot_lines(judged->process, session->pool, &judged->lines) ||
+		    gd_hot_functions(judged->process, session->pool, &judged->functions))
+			return -ENOMEM;
+		find_where(judged);
 		if (!analysis.main ||
 		    did_s(judged) > did_s(analysis.main) + LITTLE * (judged->process->end_s -
 								     judged->process->start_s))

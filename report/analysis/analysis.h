@@ -3,6 +3,7 @@
 #ifndef GD_ANALYSIS_H
 #define GD_ANALYSIS_H
 
+#include "hot.h"
 #include "verdict.h"
 
 /* What the analysis says of one process. */
@@ -11,6 +12,9 @@ struct gd_judged {
 	struct gd_classes classes;
 	struct gd_facts facts;
 	struct gd_verdict verdict;
+	struct gd_hots lines, functions; /* where it waits */
+	const struct gd_place *where;    /* the line that the advice is about; NULL: not known */
+	const struct gd_hot *where_hot;  /* what was waited there; NULL: not measured by samples */
 };
 
 struct gd_analysis {

@@ -126,6 +126,8 @@ struct gd_process_model {
 	size_t lock_count;
 	struct gd_joint_model *joints;
 	size_t joint_count;
+	struct gd_place **natives; /* the native places among all of the above */
+	size_t native_count;
 	struct gd_sample_model *sampled;
 	size_t sampled_count;
 };

@@ -260,6 +260,7 @@ int gd_load_process(const struct gd_file *file, struct gd_pool *pool,
 		err = gd_load_joints(file, pool, &process);
 	if (err)
 		return err;
+	gd_places_list_natives(places, &process);
 	process.gil_state = find_gil_state(&row, &process);
 	*ret_process = process;
 	return 0;

@@ -149,6 +149,12 @@ const struct gd_place *gd_places_of_site(struct gd_places *places, uint64_t site
 	return site < places->frame_count ? &places->frames[site] : NULL;
 }
 
+void gd_places_list_natives(const struct gd_places *places, struct gd_process_model *process)
+{
+	process->natives = places->natives;
+	process->native_count = places->native_count;
+}
+
 const struct gd_stack_model *gd_places_stack(struct gd_places *places, uint32_t stack)
 {
 	return stack && stack <= places->stack_count ? &places->stacks[stack - 1] : NULL;

@@ -219,18 +219,29 @@ static json_t *make_advice(const struct gd_judged *judged, const struct gd_advic
 			 advice->workers ? json_integer(advice->workers) : json_null());
 }
 
+static json_t *make_place(const struct gd_place *place)
+{
+	return json_pack("{s:o, s:o, s:o, s:o, s:o, s:n}", "file", text_or_null(place->file),
+			 "line", place->line > 0 ? json_integer(place->line) : json_null(),
+			 "function", text_or_null(place->function), "module",
+			 text_or_null(place->module), "offset",
+			 place->module[0] ? integer(place->offset) : json_null(), "code");
+}
+
 static json_t *make_recommendation(const struct gd_judged *judged)
 {
 	const struct gd_verdict *verdict = &judged->verdict;
 	json_t *object = make_advice(judged, &verdict->advice);
-	json_t *alternatives = json_array();
+	json_t *alternatives = json_array(), *where = json_array();
 	char why[300];
 
 	gd_words_why(judged, why, sizeof(why));
 	for (size_t i = 0; i < verdict->alternative_count; i++)
 		json_array_append_new(alternatives, make_advice(judged, &verdict->alternatives[i]));
 	json_object_set_new(object, "why", json_string(why));
-	json_object_set_new(object, "where", json_array());
+	if (judged->where)
+		json_array_append_new(where, make_place(judged->where));
+	json_object_set_new(object, "where", where);
 	json_object_set_new(object, "alternatives", alternatives);
 	return object;
 }
@@ -256,6 +267,36 @@ static json_t *make_predictions(const struct gd_ceilings *ceilings)
 	return array;
 }
 
+/* ---- Functions ------------------------------------------------------------------------------- */
+
+static json_t *make_seconds(const double *s)
+{
+	struct gd_classes classes = {.holding_gil_s = 0};
+
+	memcpy(classes.s, s, sizeof(classes.s));
+	return make_classes(&classes);
+}
+
+/* Waits alone: what computing threads run is not sampled. */
+static json_t *make_functions(const struct gd_judged *judged)
+{
+	json_t *array = json_array();
+
+	for (size_t i = 0; i < judged->functions.count; i++) {
+		const struct gd_hot *hot = &judged->functions.list[i];
+		json_t *object = make_place(hot->place);
+
+		json_object_set_new(object, "pid", json_integer(judged->process->pid));
+		json_object_set_new(object, "self",
+				    json_pack("{s:o}", "classes", make_seconds(hot->s)));
+		json_object_set_new(object, "total",
+				    json_pack("{s:o}", "classes", make_seconds(hot->total_s)));
+		json_object_set_new(object, "verdict", json_pack("{s:s}", "class", "waiting"));
+		json_array_append_new(array, object);
+	}
+	return array;
+}
+
 /* ---- Locks, phases, time --------------------------------------------------------------------- */
 
 #define LOCKS_SHOWN 20
@@ -270,16 +311,29 @@ static json_t *make_lock(const struct gd_judged *judged, const struct gd_lock_mo
 	const char *kind = lock->cause < sizeof(kinds) / sizeof(kinds[0]) && kinds[lock->cause]
 				   ? kinds[lock->cause]
 				   : "other";
-	char where[24];
+	json_t *holders = json_array();
+	char address[24];
 
-	snprintf(where, sizeof(where), "0x%llx", (unsigned long long)lock->key);
+	snprintf(address, sizeof(address), "0x%llx", (unsigned long long)lock->key);
+	for (size_t i = 0; i < lock->holder_count; i++)
+		if (lock->holders[i].place) {
+			json_t *holder = make_place(lock->holders[i].place);
+
+			json_object_set_new(holder, "blame_s", number(lock->holders[i].blame_s));
+			json_object_set_new(holder, "times", integer(lock->holders[i].times));
+			json_array_append_new(holders, holder);
+		}
 	return json_pack(
-		"{s:i, s:s, s:n, s:s, s:o, s:o, s:n, s:o, s:b, s:o, s:[]}", "pid",
-		judged->process->pid, "kind", kind, "name", "where", where, "contended",
-		integer(lock->waits), "wait_s", number(lock->wait_s), "hold_s", "timeouts",
-		integer(lock->timeouts), "exact", 1, "waiters_mean",
+		"{s:i, s:s, s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:b, s:o, s:o}",
+		"pid", judged->process->pid, "kind", kind, "name", address, "where",
+		lock->place ? make_place(lock->place) : json_null(), "contended",
+		integer(lock->waits), "wait_s", number(lock->wait_s), "wait_max_s",
+		number(lock->wait_max_s), "hold_s", number(lock->hold_s), "timeouts",
+		integer(lock->timeouts), "released", integer(lock->released), "posted",
+		integer(lock->posted), "hold_max_s", number(lock->hold_max_s), "exact", 1,
+		"waiters_mean",
 		number(judged->facts.active_s > 0 ? lock->wait_s / judged->facts.active_s : NAN),
-		"holders");
+		"holders", holders);
 }
 
 static int compare_waits(const void *a, const void *b)
@@ -404,13 +458,14 @@ int gd_json_render(const struct gd_analysis *analysis, FILE *out)
 {
 	const struct gd_judged *judged = analysis->main;
 	json_t *report = json_pack(
-		"{s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:[], s:o, s:o, s:o}", "schema",
+		"{s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "schema",
 		"gildiag.report/1", "recording", make_recording(analysis), "machine",
 		make_machine(judged->process), "processes", make_processes(analysis), "verdict",
 		make_verdict(judged), "recommendation", make_recommendation(judged), "time",
 		make_time(judged), "gil", make_gil(judged), "predictions",
-		make_predictions(&analysis->ceilings), "functions", "threads",
-		make_threads(analysis), "locks", make_locks(judged), "phases", make_phases(judged));
+		make_predictions(&analysis->ceilings), "functions", make_functions(judged),
+		"threads", make_threads(analysis), "locks", make_locks(judged), "phases",
+		make_phases(judged));
 	int err;
 
 	if (!report)

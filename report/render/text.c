@@ -5,6 +5,7 @@
  */
 #include "text.h"
 #include "escape.h"
+#include "place.h"
 #include "words.h"
 #include <base/cleanup.h>
 #include <math.h>
@@ -50,6 +51,17 @@ static void print_wrapped(const struct page *page, const char *text, int indent)
 	fputc('\n', page->out);
 }
 
+static const char *cause_words(unsigned int cause)
+{
+	static const char *const words[] = {
+#define WORDS(name, number, class, text) [number] = text,
+		GD_CAUSES(WORDS)
+#undef WORDS
+	};
+
+	return words[cause];
+}
+
 /* "1.23 s", "45 ms", "12 us": three figures. */
 static const char *format_s(double s, char buf[24])
 {
@@ -89,6 +101,26 @@ static double ceiling_of(const struct gd_ceilings *ceilings, enum gd_action acti
 					       : NAN;
 }
 
+/* The line that the advice is about, and what was measured there. */
+static void print_where(const struct page *page, const struct gd_judged *judged)
+{
+	const struct gd_hot *hot = judged->where_hot;
+	char place[80], waited[24];
+
+	if (!judged->where)
+		return;
+	gd_place_text(judged->where, page->style->utf8, 48, place, sizeof(place));
+	fprintf(page->out, "   at %s%s%s", bold(page), place, plain(page));
+	if (hot && judged->verdict.class == GD_VERDICT_COMPUTING)
+		fprintf(page->out, ", where threads want the GIL");
+	else if (hot)
+		fprintf(page->out, ": %s %s", cause_words(hot->cause),
+			format_s(hot->s[gd_class_of(hot->cause)], waited));
+	else if (judged->verdict.advice.action == GD_ACTION_FIX_LOCK)
+		fprintf(page->out, ", which holds it");
+	fputc('\n', page->out);
+}
+
 static void print_advice(const struct page *page, const struct gd_analysis *analysis)
 {
 	const struct gd_judged *judged = analysis->main;
@@ -103,6 +135,7 @@ static void print_advice(const struct page *page, const struct gd_analysis *anal
 	if (isfinite(ceiling) && ceiling > 1.05)
 		fprintf(page->out, ".  At most %.*fx", ceiling < 10 ? 1 : 0, ceiling);
 	fputc('\n', page->out);
+	print_where(page, judged);
 	gd_words_why(judged, why, sizeof(why));
 	if (*why) {
 		fputs("   ", page->out);
@@ -162,45 +195,45 @@ static void print_shares(const struct page *page, const struct gd_judged *judged
 
 /* ---- What waits, what computes --------------------------------------------------------------- */
 
-#define CAUSES_SHOWN 3
+#define LINES_SHOWN 3
 
-static void print_causes(const struct page *page, const struct gd_process_model *process)
+/* The lines that wait most: of all threads together, so the sum may exceed the time judged. */
+static void print_lines(const struct page *page, const struct gd_judged *judged)
 {
-	static const char *const words[] = {
-#define WORDS(name, number, class, text) [number] = text,
-		GD_CAUSES(WORDS)
-#undef WORDS
-	};
-	static const char title[] = "waits of all threads: ";
-	double sum_s[GD_CAUSE_COUNT] = {0};
-	uint64_t count[GD_CAUSE_COUNT] = {0};
-	char line[400] = "";
+	static const unsigned int classes[] = {GD_CLASS_IO_WAIT, GD_CLASS_TIMER_WAIT,
+					       GD_CLASS_CHILD_WAIT, GD_CLASS_GIL_WAIT,
+					       GD_CLASS_LOCK_WAIT};
+	size_t shown = 0;
 
-	for (size_t i = 0; i < process->thread_count; i++)
-		for (unsigned int cause = 0; cause < GD_CAUSE_COUNT; cause++) {
-			const struct gd_times *times = &process->threads[i].times;
+	for (size_t i = 0; i < judged->lines.count && shown < LINES_SHOWN; i++) {
+		const struct gd_hot *hot = &judged->lines.list[i];
+		char place[80], waited[24];
+		double s = 0;
 
-			sum_s[cause] += fmax(0, times->cause_s[cause] - times->cpu_in_s[cause]);
-			count[cause] += times->count[cause];
-		}
-	for (unsigned int shown = 0; shown < CAUSES_SHOWN; shown++) {
-		unsigned int most = GD_CAUSE_GIL;
-		char buf[24];
-
-		for (unsigned int cause = GD_CAUSE_GIL; cause < GD_CAUSE_COUNT; cause++)
-			if (sum_s[cause] > sum_s[most])
-				most = cause;
-		if (sum_s[most] < 0.001)
-			break;
-		snprintf(line + strlen(line), sizeof(line) - strlen(line), "%s%s %s in %llu",
-			 shown ? ", " : "", words[most], format_s(sum_s[most], buf),
-			 (unsigned long long)count[most]);
-		sum_s[most] = 0;
+		for (size_t k = 0; k < sizeof(classes) / sizeof(classes[0]); k++)
+			s += hot->s[classes[k]];
+		if (s < 0.001)
+			continue;
+		gd_place_text(hot->place, page->style->utf8, 40, place, sizeof(place));
+		fprintf(page->out, "%s %8s  %-40s  %.16s\n", shown ? "     " : "waits",
+			format_s(s, waited), place, cause_words(hot->cause));
+		shown++;
 	}
-	if (!*line)
+}
+
+/* Locks that kept threads waiting: not where they wait, but who holds them. */
+static void print_lock(const struct page *page, const struct gd_judged *judged)
+{
+	const struct gd_lock_model *lock = judged->facts.lock;
+	char holder[80], waited[24], held[24];
+
+	if (!lock || judged->facts.lock_waiters < 0.05 || !lock->holder_count ||
+	    !lock->holders[0].place)
 		return;
-	fputs(title, page->out);
-	print_wrapped(page, line, (int)strlen(title));
+	gd_place_text(lock->holders[0].place, page->style->utf8, 36, holder, sizeof(holder));
+	fprintf(page->out, "lock  %8s waited in %llu, held %s by %s\n",
+		format_s(lock->wait_s, waited), (unsigned long long)lock->waits,
+		format_s(lock->hold_s, held), holder);
 }
 
 static void print_gil(const struct page *page, const struct gd_process_model *process)
@@ -336,7 +369,8 @@ void gd_text_render(const struct gd_analysis *analysis, const struct gd_text_sty
 	print_advice(&page, analysis);
 	print_shares(&page, judged);
 	fputc('\n', out);
-	print_causes(&page, judged->process);
+	print_lines(&page, judged);
+	print_lock(&page, judged);
 	print_gil(&page, judged->process);
 	print_evidence(&page, "because", verdict->reasons, verdict->reason_count);
 	print_evidence(&page, "ruled out", verdict->ruled_out, verdict->ruled_out_count);
