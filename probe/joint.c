@@ -181,7 +181,7 @@ static void close_key(struct picture *picture)
 static struct gd_joint *find_cell(struct gd_target *target, const struct gd_joint_key *key)
 {
 	struct gd_section *section = &target->sections[GD_SECTION_JOINT - 1];
-	struct gd_joint *cells = gd_image_entries(target->image, GD_SECTION_JOINT);
+	struct gd_joint *cells = target->joints;
 	uint32_t used = section->used < GD_JOINT_CAPACITY ? section->used : GD_JOINT_CAPACITY;
 
 	for (uint32_t i = 0; i < used; i++)

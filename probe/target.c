@@ -22,10 +22,23 @@
 #define SYS_pidfd_open 434
 #endif
 
-static bool is_image(void *image)
+/* The first bytes of an image, copied once: the target may change its own at any time. */
+struct layout {
+	struct gd_file_header header;
+	struct gd_section sections[GD_IMAGE_SECTIONS];
+};
+
+/* Tables that are indexed here must be as ours are; of the others only bytes are copied. */
+static bool is_as_ours(const struct gd_section *section, size_t entry_size, uint32_t capacity)
 {
-	const struct gd_file_header *header = image;
-	const struct gd_section *sections = gd_image_sections(image);
+	return section->entry_size == entry_size && section->capacity == capacity &&
+	       section->offset % sizeof(uint64_t) == 0;
+}
+
+static bool is_image(const struct layout *layout)
+{
+	const struct gd_file_header *header = &layout->header;
+	const struct gd_section *sections = layout->sections;
 
 	if (memcmp(header->magic, GD_MAGIC, sizeof(GD_MAGIC)) != 0 ||
 	    header->abi_major != GD_ABI_MAJOR || header->section_count != GD_IMAGE_SECTIONS)
@@ -35,14 +48,23 @@ static bool is_image(void *image)
 		    (uint64_t)sections[i].entry_size * sections[i].capacity >
 			    GD_IMAGE_BYTES - sections[i].offset)
 			return false;
-	return sections[GD_SECTION_THREADS - 1].capacity == GD_THREAD_CAPACITY &&
-	       sections[GD_SECTION_JOINT - 1].capacity == GD_JOINT_CAPACITY;
+	return is_as_ours(&sections[GD_SECTION_PROCESS - 1], sizeof(struct gd_process), 1) &&
+	       is_as_ours(&sections[GD_SECTION_THREADS - 1], sizeof(struct gd_thread),
+			  GD_THREAD_CAPACITY) &&
+	       is_as_ours(&sections[GD_SECTION_JOINT - 1], sizeof(struct gd_joint),
+			  GD_JOINT_CAPACITY);
+}
+
+static void *entries_of(void *image, const struct layout *layout, uint32_t kind)
+{
+	return (char *)image + layout->sections[kind - 1].offset;
 }
 
 /* Without the seals the target could shrink the memfd under us: SIGBUS. */
-static int map_image(int memfd, void **ret_image)
+static int map_image(int memfd, struct gd_target *target)
 {
 	int need = F_SEAL_SHRINK | F_SEAL_GROW;
+	struct layout layout;
 	struct stat st;
 	void *image;
 
@@ -53,18 +75,23 @@ static int map_image(int memfd, void **ret_image)
 	image = mmap(NULL, GD_IMAGE_BYTES, PROT_READ | PROT_WRITE, MAP_SHARED, memfd, 0);
 	if (image == MAP_FAILED)
 		return -errno;
-	if (!is_image(image)) {
+	memcpy(&layout, image, sizeof(layout));
+	if (!is_image(&layout)) {
 		munmap(image, GD_IMAGE_BYTES);
 		return -EINVAL;
 	}
-	*ret_image = image;
+	target->image = image;
+	target->sections = gd_image_sections(image);
+	target->process = entries_of(image, &layout, GD_SECTION_PROCESS);
+	target->threads = entries_of(image, &layout, GD_SECTION_THREADS);
+	target->joints = entries_of(image, &layout, GD_SECTION_JOINT);
 	return 0;
 }
 
 int gd_target_new(int memfd, int32_t pid, struct gd_target **ret_target)
 {
 	struct gd_target *target = calloc(1, sizeof(*target));
-	int err = target ? map_image(memfd, &target->image) : -ENOMEM;
+	int err = target ? map_image(memfd, target) : -ENOMEM;
 
 	close(memfd);
 	if (err) {
@@ -73,9 +100,6 @@ int gd_target_new(int memfd, int32_t pid, struct gd_target **ret_target)
 	}
 	target->pid = pid;
 	target->pidfd = (int)syscall(SYS_pidfd_open, pid, 0);
-	target->sections = gd_image_sections(target->image);
-	target->process = gd_image_entries(target->image, GD_SECTION_PROCESS);
-	target->threads = gd_image_entries(target->image, GD_SECTION_THREADS);
 	target->memory =
 		mmap(NULL, GD_THREAD_CAPACITY * sizeof(*target->memory), PROT_READ | PROT_WRITE,
 		     MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);

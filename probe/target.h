@@ -24,6 +24,7 @@ struct gd_target {
 	struct gd_process *process;
 	struct gd_section *sections;
 	struct gd_thread *threads;
+	struct gd_joint *joints;
 	struct gd_slot_memory *memory;	    /* GD_THREAD_CAPACITY, sparse */
 	uint64_t planned_ns;		    /* the last instant that was planned, CLOCK_MONOTONIC */
 	uint64_t asked_ticks, asked_cpu_ns; /* the last instant, and the CPU clock then */

@@ -105,19 +105,20 @@ static inline int gd_image_write(void *image, uint32_t state, uint64_t copied_ns
 	header.state = state;
 	header.copied_ns = copied_ns;
 	for (uint32_t i = 0; i < GD_IMAGE_SECTIONS && !err; i++) {
-		uint64_t bytes;
+		uint64_t bytes, from;
 
+		/* The image is shared with a target that may be broken or hostile: read once,
+		 * bound it. */
 		packed[i] = sections[i];
-		/* The image is shared with a target that may be broken: read used once, bound it.
-		 */
+		from = packed[i].offset;
 		packed[i].used = __atomic_load_n(&sections[i].used, __ATOMIC_ACQUIRE);
 		if (packed[i].used > packed[i].capacity)
 			packed[i].used = packed[i].capacity;
 		packed[i].offset = offset;
 		bytes = (uint64_t)packed[i].entry_size * packed[i].used;
-		if (sections[i].offset + bytes > GD_IMAGE_BYTES)
+		if (from > GD_IMAGE_BYTES || bytes > GD_IMAGE_BYTES - from)
 			return -22; /* EINVAL: not an image of ours */
-		err = write(to, (char *)image + sections[i].offset, bytes, offset);
+		err = write(to, (char *)image + from, bytes, offset);
 		offset += bytes;
 	}
 	if (!err)
