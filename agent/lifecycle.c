@@ -141,6 +141,9 @@ static void fork_child(void)
 		return;
 	memcpy(&parent, gd_process, sizeof(parent));
 	gd_vfork_open = 0;
+	if (gd_self)
+		gd_self->in_wait =
+			false; /* a signal handler forked: its slot is not ours any more */
 	gd_self = NULL;
 	memfd = gd_arena_open();
 	if (memfd < 0) {

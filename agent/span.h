@@ -52,7 +52,7 @@ static inline __attribute__((always_inline)) struct gd_span gd_span_begin_lock(u
 
 static inline void gd_span_end_lock(const struct gd_span *span, bool timed_out)
 {
-	if (span->self)
+	if (span->self && span->self->in_wait)
 		gd_lock_leave(span->lock, gd_account_end(span->self, span->cause), timed_out);
 }
 
