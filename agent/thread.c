@@ -24,6 +24,9 @@ static uint32_t ended_cursor;
 static pthread_key_t key;
 static bool key_works;
 
+/* Registers now, found no slot, or has ended: the thread is not to be registered (again). */
+static __thread bool is_barred __attribute__((tls_model("initial-exec")));
+
 static bool map_locals(void)
 {
 	long map;
@@ -60,10 +63,10 @@ static struct gd_ended *find_ended_row(uint64_t start)
 /* Keeps the sums of an ended thread before its slot is used again. */
 static void fold(const struct gd_thread *slot)
 {
-	struct gd_ended *row = find_ended_row(slot->start_function);
+	struct gd_ended *row = slot->tid ? find_ended_row(slot->start_function) : NULL;
 
 	if (!row)
-		return; /* counted by the section */
+		return; /* never ran; or the table is full, which the section counts */
 	for (unsigned int i = 0; i < GD_CAUSE_COUNT; i++) {
 		FOLD(ticks[i]);
 		FOLD(cpu_in[i]);
@@ -161,7 +164,6 @@ bool gd_thread_is_vfork_child(void)
 
 struct gd_local *gd_thread_find(void)
 {
-	static __thread bool is_registering __attribute__((tls_model("initial-exec")));
 	struct gd_local *self = gd_self;
 
 	if (gd_thread_is_vfork_child())
@@ -170,16 +172,16 @@ struct gd_local *gd_thread_find(void)
 		return self;
 	/* A thread that ended keeps no slot; nor does a signal handler that hits the lines below.
 	 */
-	if (!gd_process || is_registering)
+	if (!gd_process || is_barred)
 		return NULL;
-	is_registering = true;
+	is_barred = true;
 	self = claim();
 	if (self)
 		adopt(self, gd_ticks());
 	if (gd_process->threads_born > 1)
 		gd_thread_is_one_of_many = true; /* made by something else than pthread_create */
 	/* No slot: stay marked, so that a full table costs its search once per thread. */
-	is_registering = self == NULL;
+	is_barred = self == NULL;
 	return self;
 }
 
@@ -224,6 +226,7 @@ void gd_thread_end(struct gd_local *self, uint64_t now)
 	gd_thread_note_run_delay(self);
 	slot->gil = 0;
 	slot->ended = now;
+	is_barred = true;
 	gd_self = NULL;
 	gd_self_slot = NULL;
 	__atomic_store_n(&slot->state, GD_THREAD_ENDED, __ATOMIC_RELEASE);
@@ -271,7 +274,7 @@ GD_EXPORT int pthread_create(pthread_t *thread, const pthread_attr_t *attr, void
 	child->slot->start_function = (uint64_t)(uintptr_t)start;
 	ret = GD_REAL(pthread_create)(thread, attr, trampoline, child);
 	if (ret) {
-		/* Never ran: the slot may be used again and folds into nothing but zeros. */
+		/* Never ran: the slot may be used again. */
 		__atomic_store_n(&child->slot->state, GD_THREAD_ENDED, __ATOMIC_RELEASE);
 		__atomic_fetch_add(&ended_count, 1, __ATOMIC_RELAXED);
 	}
