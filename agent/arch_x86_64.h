@@ -78,6 +78,15 @@ static inline long gd_arch_vfork_on(void *stack_top, int exit_signal, int (*fn)(
 }
 
 /*
+ * False for what no program can read there: the kernel answers such a pointer with EFAULT, we must
+ * not die of it.
+ */
+static inline bool gd_arch_may_point(const void *pointer)
+{
+	return (uintptr_t)pointer - 65536 < (1ull << 47) - 65536;
+}
+
+/*
  * The stack pointer that a jump restores.  glibc keeps it seventh and mangled (PTR_MANGLE, the same
  * since 2.4); on a libc that does otherwise the result is some number.
  */
