@@ -178,6 +178,18 @@ static void on_exit_status(int status, void *arg)
 	gd_lifecycle_exit(status);
 }
 
+static int quick_code;
+
+void gd_lifecycle_note_quick_exit(int code)
+{
+	quick_code = code;
+}
+
+static void on_quick_exit(void)
+{
+	gd_lifecycle_exit(quick_code);
+}
+
 static __attribute__((constructor)) void wake(int argc, char **argv)
 {
 	int saved_errno = errno;
@@ -197,6 +209,7 @@ static __attribute__((constructor)) void wake(int argc, char **argv)
 	gd_thread_init_key();
 	gd_thread_init_main(gd_process->start_ticks);
 	on_exit(on_exit_status, NULL);
+	at_quick_exit(on_quick_exit);
 	pthread_atfork(NULL, NULL, fork_child);
 	gd_session_join(memfd);
 	errno = saved_errno;

@@ -271,7 +271,7 @@ GD_EXPORT void _Exit(int status)
 
 GD_EXPORT void quick_exit(int status)
 {
-	gd_lifecycle_exit(status);
+	gd_lifecycle_note_quick_exit(status);
 	if (GD_REAL(quick_exit))
 		gd_real.quick_exit(status);
 	for (;;)
