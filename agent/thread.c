@@ -260,23 +260,62 @@ static void *trampoline(void *arg)
 	return self->start(self->start_arg);
 }
 
-GD_EXPORT int pthread_create(pthread_t *thread, const pthread_attr_t *attr, void *(*start)(void *),
-			     void *arg)
+/* C11's threads return an int, in the same register. */
+static int trampoline_c11(void *arg)
+{
+	struct gd_local *self = arg;
+
+	adopt(self, gd_ticks());
+	return ((thrd_start_t)(uintptr_t)self->start)(self->start_arg);
+}
+
+/* A slot for a thread that is about to be created; NULL: it registers by itself, or never. */
+static struct gd_local *conceive(uintptr_t start, void *arg)
 {
 	struct gd_local *child = gd_thread_get() ? claim() : NULL;
-	int ret;
 
 	gd_thread_is_one_of_many = true;
 	if (!child)
-		return GD_REAL(pthread_create)(thread, attr, start, arg);
-	child->start = start;
+		return NULL;
+	child->start = (void *(*)(void *))start;
 	child->start_arg = arg;
-	child->slot->start_function = (uint64_t)(uintptr_t)start;
+	child->slot->start_function = start;
+	return child;
+}
+
+/* Never ran: the slot may be used again. */
+static void forsake(struct gd_local *child)
+{
+	__atomic_store_n(&child->slot->state, GD_THREAD_ENDED, __ATOMIC_RELEASE);
+	__atomic_fetch_add(&ended_count, 1, __ATOMIC_RELAXED);
+}
+
+GD_EXPORT int pthread_create(pthread_t *thread, const pthread_attr_t *attr, void *(*start)(void *),
+			     void *arg)
+{
+	struct gd_local *child = conceive((uintptr_t)start, arg);
+	int ret;
+
+	if (!child)
+		return GD_REAL(pthread_create)(thread, attr, start, arg);
 	ret = GD_REAL(pthread_create)(thread, attr, trampoline, child);
-	if (ret) {
-		/* Never ran: the slot may be used again. */
-		__atomic_store_n(&child->slot->state, GD_THREAD_ENDED, __ATOMIC_RELEASE);
-		__atomic_fetch_add(&ended_count, 1, __ATOMIC_RELAXED);
-	}
+	if (ret)
+		forsake(child);
+	return ret;
+}
+
+GD_EXPORT int thrd_create(thrd_t *thread, thrd_start_t start, void *arg)
+{
+	struct gd_local *child;
+	int ret;
+
+	if (!GD_REAL(thrd_create))
+		return thrd_error;
+	child = conceive((uintptr_t)start, arg);
+	if (!child)
+		return gd_real.thrd_create(thread, start, arg);
+	ret = gd_real.thrd_create(thread, trampoline_c11, child);
+	if (ret != thrd_success)
+		forsake(child);
 	return ret;
 }
