@@ -110,6 +110,28 @@ static inline long gd_arch_vfork_on(void *stack_top, int exit_signal, int (*fn)(
 }
 
 /*
+ * False for what no program can read there: the kernel answers such a pointer with EFAULT, we must
+ * not die of it.
+ */
+static inline bool gd_arch_may_point(const void *pointer)
+{
+	return (uintptr_t)pointer - 65536 < (1ull << 47) - 65536;
+}
+
+/*
+ * The stack pointer that a jump restores.  glibc keeps it seventh and mangled (PTR_MANGLE, the same
+ * since 2.4); on a libc that does otherwise the result is some number.
+ */
+static inline uintptr_t gd_arch_jump_target(const long *saved)
+{
+	uint64_t pointer = (uint64_t)saved[6];
+	uint64_t guard;
+
+	__asm__("movq %%fs:0x30, %0" : "=r"(guard));
+	return (pointer >> 17 | pointer << 47) ^ guard;
+}
+
+/*
  * vfork returns twice, so nothing may wrap it in C: the child would return into a frame that the
  * parent needs.  This one only notes, in the thread's own word, that a child may share our memory,
  * and jumps on.

@@ -141,6 +141,9 @@ static void fork_child(void)
 		return;
 	memcpy(&parent, gd_process, sizeof(parent));
 	gd_vfork_open = 0;
+	if (gd_self)
+		gd_self->in_wait =
+			false; /* a signal handler forked: its slot is not ours any more */
 	gd_self = NULL;
 	memfd = gd_arena_open();
 	if (memfd < 0) {
@@ -178,6 +181,18 @@ static void on_exit_status(int status, void *arg)
 	gd_lifecycle_exit(status);
 }
 
+static int quick_code;
+
+void gd_lifecycle_note_quick_exit(int code)
+{
+	quick_code = code;
+}
+
+static void on_quick_exit(void)
+{
+	gd_lifecycle_exit(quick_code);
+}
+
 static __attribute__((constructor)) void wake(int argc, char **argv)
 {
 	int saved_errno = errno;
@@ -197,6 +212,7 @@ static __attribute__((constructor)) void wake(int argc, char **argv)
 	gd_thread_init_key();
 	gd_thread_init_main(gd_process->start_ticks);
 	on_exit(on_exit_status, NULL);
+	at_quick_exit(on_quick_exit);
 	pthread_atfork(NULL, NULL, fork_child);
 	gd_session_join(memfd);
 	errno = saved_errno;

@@ -67,7 +67,7 @@ static inline void gd_span_end_lock(const struct gd_span *span, bool timed_out)
 	struct gd_local *self = span->self;
 	uint64_t began;
 
-	if (!self)
+	if (!self || !self->in_wait)
 		return;
 	began = self->wait_began;
 	gd_lock_leave(span->lock, began, began + gd_account_end(self, span->cause), timed_out);

@@ -24,6 +24,9 @@ static uint32_t ended_cursor;
 static pthread_key_t key;
 static bool key_works;
 
+/* Registers now, found no slot, or has ended: the thread is not to be registered (again). */
+static __thread bool is_barred __attribute__((tls_model("initial-exec")));
+
 static bool map_locals(void)
 {
 	long map;
@@ -60,10 +63,10 @@ static struct gd_ended *find_ended_row(uint64_t start)
 /* Keeps the sums of an ended thread before its slot is used again. */
 static void fold(const struct gd_thread *slot)
 {
-	struct gd_ended *row = find_ended_row(slot->start_function);
+	struct gd_ended *row = slot->tid ? find_ended_row(slot->start_function) : NULL;
 
 	if (!row)
-		return; /* counted by the section */
+		return; /* never ran; or the table is full, which the section counts */
 	for (unsigned int i = 0; i < GD_CAUSE_COUNT; i++) {
 		FOLD(ticks[i]);
 		FOLD(cpu_in[i]);
@@ -162,7 +165,6 @@ bool gd_thread_is_vfork_child(void)
 
 struct gd_local *gd_thread_find(void)
 {
-	static __thread bool is_registering __attribute__((tls_model("initial-exec")));
 	struct gd_local *self = gd_self;
 
 	if (gd_thread_is_vfork_child())
@@ -171,16 +173,16 @@ struct gd_local *gd_thread_find(void)
 		return self;
 	/* A thread that ended keeps no slot; nor does a signal handler that hits the lines below.
 	 */
-	if (!gd_process || is_registering)
+	if (!gd_process || is_barred)
 		return NULL;
-	is_registering = true;
+	is_barred = true;
 	self = claim();
 	if (self)
 		adopt(self, gd_ticks());
 	if (gd_process->threads_born > 1)
 		gd_thread_is_one_of_many = true; /* made by something else than pthread_create */
 	/* No slot: stay marked, so that a full table costs its search once per thread. */
-	is_registering = self == NULL;
+	is_barred = self == NULL;
 	return self;
 }
 
@@ -225,6 +227,7 @@ void gd_thread_end(struct gd_local *self, uint64_t now)
 	gd_thread_note_run_delay(self);
 	slot->gil = 0;
 	slot->ended = now;
+	is_barred = true;
 	gd_self = NULL;
 	gd_self_slot = NULL;
 	__atomic_store_n(&slot->state, GD_THREAD_ENDED, __ATOMIC_RELEASE);
@@ -258,23 +261,62 @@ static void *trampoline(void *arg)
 	return self->start(self->start_arg);
 }
 
-GD_EXPORT int pthread_create(pthread_t *thread, const pthread_attr_t *attr, void *(*start)(void *),
-			     void *arg)
+/* C11's threads return an int, in the same register. */
+static int trampoline_c11(void *arg)
+{
+	struct gd_local *self = arg;
+
+	adopt(self, gd_ticks());
+	return ((thrd_start_t)(uintptr_t)self->start)(self->start_arg);
+}
+
+/* A slot for a thread that is about to be created; NULL: it registers by itself, or never. */
+static struct gd_local *conceive(uintptr_t start, void *arg)
 {
 	struct gd_local *child = gd_thread_get() ? claim() : NULL;
-	int ret;
 
 	gd_thread_is_one_of_many = true;
 	if (!child)
-		return GD_REAL(pthread_create)(thread, attr, start, arg);
-	child->start = start;
+		return NULL;
+	child->start = (void *(*)(void *))start;
 	child->start_arg = arg;
-	child->slot->start_function = (uint64_t)(uintptr_t)start;
+	child->slot->start_function = start;
+	return child;
+}
+
+/* Never ran: the slot may be used again. */
+static void forsake(struct gd_local *child)
+{
+	__atomic_store_n(&child->slot->state, GD_THREAD_ENDED, __ATOMIC_RELEASE);
+	__atomic_fetch_add(&ended_count, 1, __ATOMIC_RELAXED);
+}
+
+GD_EXPORT int pthread_create(pthread_t *thread, const pthread_attr_t *attr, void *(*start)(void *),
+			     void *arg)
+{
+	struct gd_local *child = conceive((uintptr_t)start, arg);
+	int ret;
+
+	if (!child)
+		return GD_REAL(pthread_create)(thread, attr, start, arg);
 	ret = GD_REAL(pthread_create)(thread, attr, trampoline, child);
-	if (ret) {
-		/* Never ran: the slot may be used again and folds into nothing but zeros. */
-		__atomic_store_n(&child->slot->state, GD_THREAD_ENDED, __ATOMIC_RELEASE);
-		__atomic_fetch_add(&ended_count, 1, __ATOMIC_RELAXED);
-	}
+	if (ret)
+		forsake(child);
+	return ret;
+}
+
+GD_EXPORT int thrd_create(thrd_t *thread, thrd_start_t start, void *arg)
+{
+	struct gd_local *child;
+	int ret;
+
+	if (!GD_REAL(thrd_create))
+		return thrd_error;
+	child = conceive((uintptr_t)start, arg);
+	if (!child)
+		return gd_real.thrd_create(thread, start, arg);
+	ret = gd_real.thrd_create(thread, trampoline_c11, child);
+	if (ret != thrd_success)
+		forsake(child);
 	return ret;
 }

@@ -37,6 +37,8 @@ static inline enum gd_timeout gd_timeout_of_spec(const struct timespec *timeout)
 {
 	if (!timeout)
 		return GD_TIMEOUT_NONE;
+	if (!gd_arch_may_point(timeout))
+		return GD_TIMEOUT_SOME;
 	return timeout->tv_sec == 0 && timeout->tv_nsec == 0 ? GD_TIMEOUT_ZERO : GD_TIMEOUT_SOME;
 }
 

@@ -10,7 +10,7 @@
 
 static void count_polled(struct gd_fd_set *set, const struct pollfd *fds, nfds_t count)
 {
-	for (nfds_t i = 0; i < count && i < LOOK_AT_MOST; i++)
+	for (nfds_t i = 0; gd_arch_may_point(fds) && i < count && i < LOOK_AT_MOST; i++)
 		if (fds[i].fd >= 0)
 			gd_fd_count(set, fds[i].fd);
 }

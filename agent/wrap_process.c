@@ -86,7 +86,7 @@ static size_t count_with_session(char *const *envp)
 	bool has_agent = false;
 	size_t n = 0;
 
-	if (!envp || !gd_process || !gd_session_variable[0])
+	if (!gd_arch_may_point(envp) || !gd_process || !gd_session_variable[0])
 		return 0;
 	for (; envp[n]; n++) {
 		if (begins_with(envp[n], ENV_SESSION) || n == ENV_MAX)
@@ -267,7 +267,7 @@ GD_EXPORT void _Exit(int status)
 
 GD_EXPORT void quick_exit(int status)
 {
-	gd_lifecycle_exit(status);
+	gd_lifecycle_note_quick_exit(status);
 	if (GD_REAL(quick_exit))
 		gd_real.quick_exit(status);
 	for (;;)

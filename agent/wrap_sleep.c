@@ -24,7 +24,7 @@ static inline __attribute__((always_inline)) struct gd_span begin_sleep(bool is_
 
 static inline bool is_zero(const struct timespec *time)
 {
-	return time && time->tv_sec == 0 && time->tv_nsec == 0;
+	return gd_arch_may_point(time) && time->tv_sec == 0 && time->tv_nsec == 0;
 }
 
 GD_EXPORT unsigned int sleep(unsigned int seconds)
