@@ -50,8 +50,8 @@ static inline long gd_syscall6(long n, long a, long b, long c, long d, long e, l
 #define gd_syscall(...) GD_SYSCALL_(__VA_ARGS__, 0, 0, 0, 0, 0, 0, 0)
 
 /*
- * Adds to two neighbouring words at once; they are aligned to 16 bytes.  gcc would call libatomic for
- * this, and the agent links libc only.
+ * Adds to two neighbouring words at once; they are aligned to 16 bytes.  gcc would call libatomic
+ * for this, and the agent links libc only.
  */
 static inline void gd_arch_add_pair(void *words, uint64_t first, uint64_t second)
 {

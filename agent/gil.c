@@ -9,7 +9,7 @@
 #include <string.h>
 #include <sys/uio.h>
 
-#define LAST_HOLDER 24 /* before cond: PyThreadState *last_holder */
+#define LAST_HOLDER 24	 /* before cond: PyThreadState *last_holder */
 #define NEGATIVES   4096 /* conditions known to be none, direct mapped */
 
 struct gd_gil_known gd_gils[GD_GIL_CAPACITY];

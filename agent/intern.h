@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Tables that hold each content once: texts, frames, stacks, samples.  Found by content, never by an
- * address of the target's: its objects die and addresses are used again.
- * All ids are 1-based; 0 means that the table is full (counted).  Context: any thread, lock-free.
+ * Tables that hold each content once: texts, frames, stacks, samples.  Found by content, never by
+ * an address of the target's: its objects die and addresses are used again. All ids are 1-based; 0
+ * means that the table is full (counted).  Context: any thread, lock-free.
  */
 #ifndef GD_INTERN_H
 #define GD_INTERN_H

@@ -16,6 +16,7 @@
 #include <fcntl.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 
 GD_OLD_SYMBOL(dlsym);
 GD_OLD_SYMBOL(dlerror);
@@ -161,6 +162,7 @@ static void fork_child(void)
 	gd_gil_reset();
 	gd_lock_reset();
 	gd_intern_reset();
+	gd_fd_fork_child();
 	gd_thread_init_main(gd_process->start_ticks);
 	if (gd_self)
 		gd_self->tstate = tstate;
@@ -228,6 +230,19 @@ static bool is_ours(void)
 		(int32_t)gd_syscall(SYS_getpid) == gd_process->pid);
 }
 
+/* What the children took that it waited for, and theirs. */
+static void note_children(void)
+{
+	struct rusage usage;
+
+	if (gd_process->flags & GD_FLAG_SECCOMP ||
+	    gd_syscall(SYS_getrusage, RUSAGE_CHILDREN, &usage) < 0)
+		return;
+	gd_process->children_cpu_ns =
+		(uint64_t)(usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) * 1000000000ull +
+		(uint64_t)(usage.ru_utime.tv_usec + usage.ru_stime.tv_usec) * 1000ull;
+}
+
 static void close_books(uint32_t end, int code)
 {
 	struct gd_local *self = gd_self;
@@ -239,6 +254,7 @@ static void close_books(uint32_t end, int code)
 		gd_thread_note_run_delay(self);
 	}
 	gd_process->exit_code = code;
+	note_children();
 	gd_process->last.monotonic_ns = gd_clock_read_ns(CLOCK_MONOTONIC);
 	gd_process->last.ticks = gd_ticks();
 	gd_process->end_ticks = gd_process->last.ticks;

@@ -168,7 +168,7 @@ void gd_lock_blame(struct gd_lock_holder *holders, uint64_t site, uint64_t blame
 
 struct gd_release gd_lock_release(struct gd_local *self, uintptr_t key)
 {
-	struct gd_release release = { .row = gd_lock_find(key) };
+	struct gd_release release = {.row = gd_lock_find(key)};
 
 	if (!gd_lock_give(self, key, &release.held))
 		release.held.key = 0;
@@ -188,7 +188,8 @@ static uint64_t blame_of_hold(const struct gd_release *release, uint64_t hold)
 
 	if (release->held.accrued == GD_LOCK_UNKNOWN)
 		return release->accrued < all ? release->accrued : all;
-	return release->accrued > release->held.accrued ? release->accrued - release->held.accrued : 0;
+	return release->accrued > release->held.accrued ? release->accrued - release->held.accrued
+							: 0;
 }
 
 void gd_lock_released(struct gd_local *self, const struct gd_release *release, bool wakes_all,

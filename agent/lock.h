@@ -30,11 +30,11 @@ void gd_lock_reset(void);
 uint64_t gd_lock_accrued(struct gd_lock *row, uint64_t now, uint64_t *ret_count);
 
 /* This thread has acquired the lock at key. */
-static inline void gd_lock_hold(struct gd_local *self, uintptr_t key, uint64_t now, uint64_t accrued,
-				uintptr_t returns_to)
+static inline void gd_lock_hold(struct gd_local *self, uintptr_t key, uint64_t now,
+				uint64_t accrued, uintptr_t returns_to)
 {
 	self->held[self->held_next++ % GD_HELD_MAX] =
-		(struct gd_held){ key, now, accrued, returns_to };
+		(struct gd_held){key, now, accrued, returns_to};
 }
 
 /* Gives it back; false: this thread did not acquire it, or too many others since. */
@@ -54,8 +54,8 @@ static inline bool gd_lock_give(struct gd_local *self, uintptr_t key, struct gd_
 }
 
 /*
- * A release while others wait, in two steps: what only the moment knows is read before the real call,
- * the rest is booked after it, so that nobody waits longer for our sake.
+ * A release while others wait, in two steps: what only the moment knows is read before the real
+ * call, the rest is booked after it, so that nobody waits longer for our sake.
  */
 struct gd_release {
 	struct gd_lock *row; /* NULL: nothing to book */

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Where in the program a thread waits.  A waiting thread walks its own Python stack when its wait has
- * ended: its frames cannot have moved.  It does so once per millisecond waited on average, whatever
- * the length of the waits, so that a million short ones weigh as much as a long one.
+ * Where in the program a thread waits.  A waiting thread walks its own Python stack when its wait
+ * has ended: its frames cannot have moved.  It does so once per millisecond waited on average,
+ * whatever the length of the waits, so that a million short ones weigh as much as a long one.
  */
 #ifndef GD_SITE_H
 #define GD_SITE_H

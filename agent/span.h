@@ -19,7 +19,7 @@ struct gd_span {
 static inline struct gd_span gd_span_begin_at(uint16_t cause, uint64_t object, uint32_t outside,
 					      struct gd_here here)
 {
-	struct gd_span span = { .self = gd_thread_get(), .lock = NULL, .cause = cause };
+	struct gd_span span = {.self = gd_thread_get(), .lock = NULL, .cause = cause};
 
 	if (span.self && !gd_account_begin(span.self, cause, object, outside, here))
 		span.self = NULL;
@@ -39,10 +39,10 @@ static inline struct gd_span gd_span_none(void)
 	return (struct gd_span){.self = NULL, .lock = NULL, .cause = 0};
 }
 
-static inline void gd_span_end(const struct gd_span *span)
+/* Returns its length in ticks; 0 where it was not booked. */
+static inline uint64_t gd_span_end(const struct gd_span *span)
 {
-	if (span->self)
-		gd_account_end(span->self, span->cause);
+	return span->self ? gd_account_end(span->self, span->cause) : 0;
 }
 
 /* A wait for something that other threads must do. */
@@ -51,8 +51,11 @@ static inline struct gd_span gd_span_begin_lock_at(uint16_t cause, uintptr_t key
 {
 	struct gd_span span = gd_span_begin_at(cause, key, 0, here);
 
-	if (span.self)
-		span.lock = gd_lock_arrive(key, cause, span.self->wait_began);
+	if (!span.self)
+		return span;
+	span.lock = gd_lock_arrive(key, cause, span.self->wait_began);
+	if (span.lock && !span.lock->site)
+		span.lock->site = gd_site_here(span.self, here.returns_to);
 	return span;
 }
 

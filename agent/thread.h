@@ -38,8 +38,8 @@ struct gd_here {
 };
 
 #define GD_HERE()                                                                                  \
-	((struct gd_here){ (uintptr_t)__builtin_frame_address(0),                                  \
-			   (uintptr_t)__builtin_return_address(0) })
+	((struct gd_here){(uintptr_t)__builtin_frame_address(0),                                   \
+			  (uintptr_t)__builtin_return_address(0)})
 
 /* Private to one thread, except start_*: written by its creator before it runs. */
 struct gd_local {
@@ -55,19 +55,19 @@ struct gd_local {
 	uintptr_t returns_to; /* of the open wait's call */
 	uint64_t wait_began;  /* ticks */
 	/* Span since the CPU clock was last read. */
-	uint64_t flushed;		/* ticks */
-	uint64_t flushed_ns;		/* CLOCK_MONOTONIC */
-	uint64_t flushed_cpu;		/* CLOCK_THREAD_CPUTIME_ID */
-	uint32_t touched;		/* bit per cause with time since then */
-	uint64_t mark[GD_CAUSE_COUNT];	/* slot->ticks at the flush */
-	uint64_t brief[GD_CAUSE_COUNT]; /* of waits so short that they hardly left the CPU */
+	uint64_t flushed;		  /* ticks */
+	uint64_t flushed_ns;		  /* CLOCK_MONOTONIC */
+	uint64_t flushed_cpu;		  /* CLOCK_THREAD_CPUTIME_ID */
+	uint32_t touched;		  /* bit per cause with time since then */
+	uint64_t mark[GD_CAUSE_COUNT];	  /* slot->ticks at the flush */
+	uint64_t brief[GD_CAUSE_COUNT];	  /* of waits so short that they hardly left the CPU */
 	struct gd_held held[GD_HELD_MAX]; /* a ring: the locks that it acquired last */
 	uint64_t gil_wait_began;	  /* ticks */
 	uint64_t gil_held;		  /* ticks, its last hold */
-	uint64_t gil_sample_due;	  /* weight of a sample to take when the GIL's mutex is free */
-	uint64_t tstate;		  /* PyThreadState that last took a GIL here; 0: none */
-	uint64_t until_sample;		  /* ticks of waiting until the next one */
-	uint64_t dice;			  /* state of the random numbers; 0: not thrown yet */
+	uint64_t gil_sample_due; /* weight of a sample to take when the GIL's mutex is free */
+	uint64_t tstate;	 /* PyThreadState that last took a GIL here; 0: none */
+	uint64_t until_sample;	 /* ticks of waiting until the next one */
+	uint64_t dice;		 /* state of the random numbers; 0: not thrown yet */
 	struct gd_site_cached cache[GD_SITE_CACHE];
 	void *(*start)(void *);
 	void *start_arg;

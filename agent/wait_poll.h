@@ -15,6 +15,7 @@ enum gd_timeout { GD_TIMEOUT_NONE, GD_TIMEOUT_ZERO, GD_TIMEOUT_SOME };
 struct gd_poll {
 	struct gd_span span;
 	bool is_guess; /* quiet clients only: how it ends shows what it was for */
+	int32_t pipe_fd_plus_1;
 };
 
 /*

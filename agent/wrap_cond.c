@@ -8,7 +8,7 @@
 #include <errno.h>
 
 /*
- * Runs the GIL's side of a signal, before libc's: the signal is the instant of take or drop.  False:
+ * Runs the GIL's side of a signal, before libc's: the signal is the instant of take or drop. False:
  * it is no GIL's condition.
  */
 static inline bool see_signal(uintptr_t cond)
@@ -34,15 +34,17 @@ static inline bool is_waited_for(const pthread_cond_t *cond)
 	return __atomic_load_n(&cond->__data.__wrefs, __ATOMIC_RELAXED) >> 3 != 0;
 }
 
-static __attribute__((noinline)) int wake(pthread_cond_t *cond, bool wakes_all, uintptr_t returns_to)
+static __attribute__((noinline)) int wake(pthread_cond_t *cond, bool wakes_all,
+					  uintptr_t returns_to)
 {
 	struct gd_local *self = gd_thread_get();
-	struct gd_release release = { .row = NULL };
+	struct gd_release release = {.row = NULL};
 	int ret;
 
 	if (self && !self->is_busy)
 		release = gd_lock_release(self, (uintptr_t)cond);
-	ret = wakes_all ? GD_REAL(pthread_cond_broadcast)(cond) : GD_REAL(pthread_cond_signal)(cond);
+	ret = wakes_all ? GD_REAL(pthread_cond_broadcast)(cond)
+			: GD_REAL(pthread_cond_signal)(cond);
 	if (release.row)
 		gd_lock_released(self, &release, wakes_all, returns_to);
 	return ret;
@@ -63,8 +65,8 @@ GD_EXPORT int pthread_cond_broadcast(pthread_cond_t *cond)
 }
 
 /*
- * Waiting for a condition gives the mutex back and takes it again, inside libc, where our wrappers do
- * not see it: its hold ends here and a new one begins.
+ * Waiting for a condition gives the mutex back and takes it again, inside libc, where our wrappers
+ * do not see it: its hold ends here and a new one begins.
  */
 struct cond_wait {
 	struct gd_span span;
@@ -75,7 +77,7 @@ static inline __attribute__((always_inline)) struct cond_wait begin_wait(pthread
 									 pthread_mutex_t *mutex)
 {
 	struct gd_local *self = gd_thread_get();
-	struct cond_wait wait = { .release = { .row = NULL } };
+	struct cond_wait wait = {.release = {.row = NULL}};
 
 	if (self && !self->is_busy && !self->in_wait)
 		wait.release = gd_lock_release(self, (uintptr_t)mutex);

@@ -22,12 +22,20 @@ static inline __attribute__((always_inline)) struct gd_span begin_child(int opti
 	return options & WNOHANG ? gd_span_none() : gd_span_begin(GD_CAUSE_CHILD, 0, 0);
 }
 
+/* ret is the child that ended, if it is positive. */
+static inline void end_child(const struct gd_span *span, long ret)
+{
+	gd_span_end(span);
+	if (ret > 0 && gd_process && !gd_thread_is_vfork_child())
+		__atomic_fetch_add(&gd_process->children_reaped, 1, __ATOMIC_RELAXED);
+}
+
 GD_EXPORT pid_t wait(int *status)
 {
 	struct gd_span span = begin_child(0);
 	pid_t ret = GD_REAL(wait)(status);
 
-	gd_span_end(&span);
+	end_child(&span, ret);
 	return ret;
 }
 
@@ -36,7 +44,7 @@ GD_EXPORT pid_t waitpid(pid_t pid, int *status, int options)
 	struct gd_span span = begin_child(options);
 	pid_t ret = GD_REAL(waitpid)(pid, status, options);
 
-	gd_span_end(&span);
+	end_child(&span, options & (WUNTRACED | WCONTINUED) ? 0 : ret);
 	return ret;
 }
 
@@ -45,7 +53,7 @@ GD_EXPORT int waitid(idtype_t type, id_t id, siginfo_t *info, int options)
 	struct gd_span span = begin_child(options);
 	int ret = GD_REAL(waitid)(type, id, info, options);
 
-	gd_span_end(&span);
+	end_child(&span, ret == 0 && !(options & (WNOHANG | WNOWAIT)));
 	return ret;
 }
 
@@ -54,7 +62,7 @@ GD_EXPORT pid_t wait3(int *status, int options, struct rusage *usage)
 	struct gd_span span = begin_child(options);
 	pid_t ret = GD_REAL(wait3)(status, options, usage);
 
-	gd_span_end(&span);
+	end_child(&span, options & (WUNTRACED | WCONTINUED) ? 0 : ret);
 	return ret;
 }
 
@@ -63,7 +71,7 @@ GD_EXPORT pid_t wait4(pid_t pid, int *status, int options, struct rusage *usage)
 	struct gd_span span = begin_child(options);
 	pid_t ret = GD_REAL(wait4)(pid, status, options, usage);
 
-	gd_span_end(&span);
+	end_child(&span, options & (WUNTRACED | WCONTINUED) ? 0 : ret);
 	return ret;
 }
 

@@ -106,7 +106,7 @@ GD_EXPORT int sem_post(sem_t *sem)
 GD_EXPORT int pthread_barrier_wait(pthread_barrier_t *barrier)
 {
 	struct gd_span span = gd_span_begin_lock(GD_CAUSE_BARRIER, (uintptr_t)barrier);
-	struct gd_release release = { .row = NULL };
+	struct gd_release release = {.row = NULL};
 	int ret;
 
 	/* It has arrived itself by now: what the others have waited so far is all of it. */

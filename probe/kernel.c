@@ -227,10 +227,11 @@ static double update_window(struct gd_target *target, uint32_t index, uint64_t n
 void gd_kernel_ask(struct gd_target *target, const uint32_t *slots, size_t count,
 		   enum gd_on_cpu *ret_answers, void *arg)
 {
-	struct gd_kernel_ask *ask = arg;
+	struct gd_kernel_ask *ask = target->ask;
 	uint64_t cpu_ns = gd_clock_ns(gd_clock_of_process(target->pid));
 	bool stood_still = cpu_ns && cpu_ns == target->asked_cpu_ns;
 
+	(void)arg; /* the tree */
 	for (size_t i = 0; i < count; i++) {
 		double ran = update_window(target, slots[i], ask->now_ns);
 
@@ -281,14 +282,15 @@ static void note_thread(struct gd_target *target, uint32_t index)
 static void note_mapping(struct gd_target *target, const char *line, struct gd_module *open)
 {
 	struct gd_section *section = &target->sections[GD_SECTION_MODULES - 1];
-	struct gd_module *rows = gd_image_entries(target->image, GD_SECTION_MODULES);
+	struct gd_module *rows = target->modules;
 	unsigned long long start, end, offset;
 	int path_at = 0;
 
 	if (sscanf(line, "%llx-%llx %*s %llx %*s %*s %n", &start, &end, &offset, &path_at) < 3 ||
 	    !path_at || line[path_at] != '/')
 		return;
-	if (open->path[0] && strncmp(open->path, line + path_at, sizeof(open->path) - 1) == 0 && offset) {
+	if (open->path[0] && strncmp(open->path, line + path_at, sizeof(open->path) - 1) == 0 &&
+	    offset) {
 		open->end = end;
 	} else {
 		open->start = start;
@@ -310,7 +312,7 @@ static void note_mapping(struct gd_target *target, const char *line, struct gd_m
 
 void gd_kernel_note_modules(struct gd_target *target)
 {
-	struct gd_module open = { .path = "" };
+	struct gd_module open = {.path = ""};
 	char path[64], line[512];
 	FILE *maps;
 
@@ -322,6 +324,21 @@ void gd_kernel_note_modules(struct gd_target *target)
 	}
 	if (maps)
 		fclose(maps);
+}
+
+/* What its children took, those that it has waited for: cutime and cstime. */
+static void note_children(struct gd_target *target)
+{
+	unsigned long long user, system;
+	char text[1024];
+	const char *end;
+
+	read_task_file(target, target->pid, "stat", text, sizeof(text));
+	end = strrchr(text, ')');
+	if (end && sscanf(end + 1, " %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %*u %*u %llu %llu",
+			  &user, &system) == 2)
+		target->process->seen_children_cpu_ns =
+			(user + system) * (1000000000ull / (uint64_t)sysconf(_SC_CLK_TCK));
 }
 
 void gd_kernel_note_totals(struct gd_target *target)
@@ -339,6 +356,7 @@ void gd_kernel_note_totals(struct gd_target *target)
 		    GD_THREAD_LIVE)
 			note_thread(target, index);
 	}
+	note_children(target);
 	if (cpu_ns)
 		target->process->cpu_ns = cpu_ns;
 	if (throttled_ns > target->throttled_base_ns)

@@ -85,6 +85,8 @@ static int map_image(int memfd, struct gd_target *target)
 	target->process = entries_of(image, &layout, GD_SECTION_PROCESS);
 	target->threads = entries_of(image, &layout, GD_SECTION_THREADS);
 	target->joints = entries_of(image, &layout, GD_SECTION_JOINT);
+	target->modules = entries_of(image, &layout, GD_SECTION_MODULES);
+	target->pipes = entries_of(image, &layout, GD_SECTION_PIPES);
 	return 0;
 }
 

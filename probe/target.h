@@ -17,6 +17,8 @@ struct gd_slot_memory {
 	double ran;		/* share of the last whole window that it ran */
 };
 
+struct gd_kernel_ask;
+
 struct gd_target {
 	int32_t pid; /* in our namespace */
 	int pidfd;   /* -1: before Linux 5.3 */
@@ -25,11 +27,15 @@ struct gd_target {
 	struct gd_section *sections;
 	struct gd_thread *threads;
 	struct gd_joint *joints;
+	struct gd_module *modules;
+	struct gd_pipe *pipes;
+	uint32_t pipes_seen;		    /* rows that the tree knows */
 	struct gd_slot_memory *memory;	    /* GD_THREAD_CAPACITY, sparse */
 	uint64_t planned_ns;		    /* the last instant that was planned, CLOCK_MONOTONIC */
 	uint64_t asked_ticks, asked_cpu_ns; /* the last instant, and the CPU clock then */
 	uint32_t next_slot;		    /* round robin of the slower readings */
 	uint64_t throttled_base_ns;	    /* the quota's count when we came */
+	struct gd_kernel_ask *ask;	    /* during an instant: what kernel.c asks with */
 	struct gd_target *next;
 };
 

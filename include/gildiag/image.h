@@ -24,6 +24,8 @@
 #define GD_STACK_CAPACITY  4096
 #define GD_SAMPLE_CAPACITY 8192
 #define GD_MODULE_CAPACITY 512
+#define GD_PIPE_CAPACITY   4096
+#define GD_SHORT_CAPACITY  16384
 
 /* Writes all of size bytes at offset; 0 or a negative errno.  Context: of the includer. */
 typedef int gd_image_write_fn(void *to, const void *from, size_t size_bytes, uint64_t offset);
@@ -66,6 +68,8 @@ static inline void gd_image_init(void *image)
 		{sizeof(struct gd_stack), GD_STACK_CAPACITY},
 		{sizeof(struct gd_sample), GD_SAMPLE_CAPACITY},
 		{sizeof(struct gd_module), GD_MODULE_CAPACITY},
+		{sizeof(struct gd_pipe), GD_PIPE_CAPACITY},
+		{sizeof(struct gd_short), GD_SHORT_CAPACITY},
 	};
 	struct gd_file_header *header = (struct gd_file_header *)image;
 	struct gd_section *sections = gd_image_sections(image);

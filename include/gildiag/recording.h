@@ -38,6 +38,9 @@
 #define GD_ABI_MINOR   0
 #define GD_ARCH_X86_64 1
 
+#define GD_WRITER_AGENT	  0 /* one process */
+#define GD_WRITER_SAMPLER 1 /* the whole session: its JOINT and SHORTS sections */
+
 #define GD_STATE_OPEN	0x6e65706fu /* still written, or its writer was killed */
 #define GD_STATE_CLOSED 0x65736c63u /* the process ended and everything it knew is here */
 
@@ -49,7 +52,8 @@ struct gd_file_header {
 	uint16_t header_size;	/* where the section table starts */
 	uint16_t section_count; /* entries of the section table */
 	uint8_t arch;		/* GD_ARCH_* */
-	uint8_t reserved0[3];
+	uint8_t writer;		/* GD_WRITER_* */
+	uint8_t reserved0[2];
 	uint32_t state; /* GD_STATE_* */
 	int32_t pid;	/* in the target's own PID namespace */
 	uint32_t reserved1;
@@ -71,7 +75,9 @@ GD_ASSERT_SIZE(gd_file_header, 64);
 #define GD_SECTION_STACKS  9
 #define GD_SECTION_SAMPLES 10
 #define GD_SECTION_MODULES 11
-#define GD_SECTION_COUNT   12 /* one more than the last kind */
+#define GD_SECTION_PIPES   12
+#define GD_SECTION_SHORTS  13
+#define GD_SECTION_COUNT   14 /* one more than the last kind */
 
 /* Writer: the agent, but JOINT's used and lost: the sampler. */
 struct gd_section {
@@ -192,8 +198,10 @@ struct gd_process {
 	uint64_t lost[GD_LOST_COUNT];
 	uint64_t cookie;	  /* random; the same word lies at cookie_address in the target */
 	uint64_t cookie_address;  /* so that the sampler notices an exec */
+	uint64_t children_cpu_ns; /* of those that it waited for, by getrusage, at its end */
+	uint64_t children_reaped; /* waits that ended with a child's end */
 	uint64_t slot_tls_offset; /* of the slot pointer from the thread pointer, for the probes */
-	uint64_t reserved0[8];
+	uint64_t reserved0[6];
 
 	/* Writer: the sampler. */
 	uint32_t collector; /* its PID while it will write this file; 0: the process must */
@@ -209,7 +217,8 @@ struct gd_process {
 	uint64_t throttled_ns;	 /* by a cgroup quota, since the sampler came */
 	uint64_t gone_ns;	 /* CLOCK_MONOTONIC when the process was found gone; 0: not yet */
 	uint64_t steady_ns; /* CLOCK_MONOTONIC of the first instant of GD_PHASE_STEADY; 0: none */
-	uint64_t reserved1[7];
+	uint64_t seen_children_cpu_ns; /* the same as children_cpu_ns, in steps of 10 ms */
+	uint64_t reserved1[6];
 };
 GD_ASSERT_SIZE(gd_process, 1024);
 
@@ -255,7 +264,8 @@ struct gd_thread {
 	uint64_t run_delay_ns; /* its own last reading, when it ended */
 	uint32_t first_stack;  /* 1 + index of the first stack that was sampled; 0: none */
 	uint32_t reserved1;
-	uint64_t reserved0[3];
+	uint64_t pipe_bytes; /* through pipes, own ones too */
+	uint64_t reserved0[2];
 
 	/* Writer: the sampler. */
 	char name[16];
@@ -287,5 +297,6 @@ GD_ASSERT_SIZE(gd_hello, 16);
 /* Names inside a session folder. */
 #define GD_SESSION_MARKER "gildiag.session" /* held with flock while a sampler works */
 #define GD_SESSION_SOCKET "sampler.sock"
+#define GD_SESSION_TREE	  "tree" /* the sampler's own file */
 
 #endif

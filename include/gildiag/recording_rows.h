@@ -52,7 +52,7 @@ GD_ASSERT_SIZE(gd_frame, 16);
 /* A mapped file, so that addresses can be named later.  Writer: the sampler. */
 struct gd_module {
 	uint64_t start; /* of the mapping that holds the file's beginning */
-	uint64_t end;   /* of its last mapping */
+	uint64_t end;	/* of its last mapping */
 	char path[GD_PATH_BYTES];
 };
 GD_ASSERT_SIZE(gd_module, 16 + GD_PATH_BYTES);
@@ -166,21 +166,22 @@ GD_ASSERT_SIZE(gd_gil, 232 + 8 * GD_HIST_STEPS);
 
 /* What the whole process did at an instant.  Counts stop at 255. */
 struct gd_joint_key {
-	uint8_t computing;     /* on a CPU, or so it seems */
-	uint8_t starved;       /* want a CPU and have none */
-	uint8_t unseen;	       /* off the CPU where no wrapper stands */
-	uint8_t gil_wait;      /* stops at 8 */
-	uint8_t outside;       /* operations outstanding outside; stops at 8 */
-	uint8_t sleeping;      /* threads in SLEEP, stops at 2 */
-	uint8_t loop_timer;    /* threads in LOOP_TIMER, stops at 1 */
-	uint8_t child;	       /* threads in CHILD, stops at 1 */
-	uint8_t locked;	       /* threads in a lock wait, stops at 2 */
-	uint8_t holder;	       /* GD_HOLDER_* of the first GIL */
-	uint8_t file;	       /* 1: all that is outside are files */
-	uint8_t looped;	       /* 1: all that is outside is waited for by poll and the like */
-	uint8_t gil_computing; /* of computing, those that hold a GIL; stops at 8 */
-	uint8_t phase;	       /* GD_PHASE_* */
-	uint8_t reserved[2];
+	uint8_t computing;	     /* on a CPU, or so it seems */
+	uint8_t starved;	     /* want a CPU and have none */
+	uint8_t unseen;		     /* off the CPU where no wrapper stands */
+	uint8_t gil_wait;	     /* stops at 8 */
+	uint8_t outside;	     /* operations outstanding outside; stops at 8 */
+	uint8_t sleeping;	     /* threads in SLEEP, stops at 2 */
+	uint8_t loop_timer;	     /* threads in LOOP_TIMER, stops at 1 */
+	uint8_t child;		     /* threads in CHILD, stops at 1 */
+	uint8_t locked;		     /* threads in a lock wait, stops at 2 */
+	uint8_t holder;		     /* GD_HOLDER_* of the first GIL */
+	uint8_t file;		     /* 1: all that is outside are files */
+	uint8_t looped;		     /* 1: all that is outside is waited for by poll and the like */
+	uint8_t gil_computing;	     /* of computing, those that hold a GIL; stops at 8 */
+	uint8_t phase;		     /* GD_PHASE_* */
+	uint8_t outside_processes;   /* in the tree: how many have something outside; stops at 8 */
+	uint8_t computing_processes; /* in the tree: how many compute; stops at 8 */
 };
 GD_ASSERT_SIZE(gd_joint_key, 16);
 
@@ -195,5 +196,36 @@ struct gd_joint {
 	uint64_t computing_sum;
 };
 GD_ASSERT_SIZE(gd_joint, 64);
+
+/* ---- Pipes: who is at the other end ------------------------------------------------------------
+ */
+
+/*
+ * A pipe or socket of which this process has, or had, only one end; by inode.  The same one in
+ * another followed process is its other end: waiting there is waiting for that process. Writer: any
+ * thread, by atomic addition.
+ */
+struct gd_pipe {
+	uint64_t inode;
+	uint64_t waits;
+	uint64_t wait;	/* ticks */
+	uint64_t bytes; /* sent and received */
+};
+GD_ASSERT_SIZE(gd_pipe, 32);
+
+/* ---- Processes too small for a file of their own
+ * ------------------------------------------------- */
+
+/* Writer: the sampler. */
+struct gd_short {
+	int32_t pid;
+	int32_t ppid;
+	uint64_t start_ns; /* CLOCK_MONOTONIC */
+	uint64_t end_ns;
+	uint64_t cpu_ns;
+	uint64_t children_cpu_ns;
+	char command[40]; /* the end of it */
+};
+GD_ASSERT_SIZE(gd_short, 80);
 
 #endif

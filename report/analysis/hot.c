@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Samples weigh wall time of calls; of each cause the part that was spent on the CPU is taken off, as
- * in the classes.
+ * Samples weigh wall time of calls; of each cause the part that was spent on the CPU is taken off,
+ * as in the classes.
  */
 #include "hot.h"
 #include <errno.h>
@@ -19,7 +19,7 @@ const struct gd_place *gd_hot_own_place(const struct gd_stack_model *stack)
 /* Of the wall time of each cause, the share that was no waiting. */
 static void find_cpu_shares(const struct gd_process_model *process, double *ret_shares)
 {
-	double wall_s[GD_CAUSE_COUNT] = { 0 };
+	double wall_s[GD_CAUSE_COUNT] = {0};
 
 	memset(ret_shares, 0, GD_CAUSE_COUNT * sizeof(*ret_shares));
 	for (size_t i = 0; i < process->thread_count; i++)
@@ -39,10 +39,10 @@ static bool is_same_line(const struct gd_place *a, const struct gd_place *b)
 
 static bool is_same_function(const struct gd_place *a, const struct gd_place *b)
 {
-	return a == b || (a->first_line == b->first_line && strcmp(a->file, b->file) == 0 &&
-			  strcmp(a->function, b->function) == 0 &&
-			  strcmp(a->module, b->module) == 0 &&
-			  (a->function[0] || a->address == b->address));
+	return a == b ||
+	       (a->first_line == b->first_line && strcmp(a->file, b->file) == 0 &&
+		strcmp(a->function, b->function) == 0 && strcmp(a->module, b->module) == 0 &&
+		(a->function[0] || a->address == b->address));
 }
 
 static struct gd_hot *find(struct gd_hots *hots, const struct gd_place *place,
@@ -58,8 +58,7 @@ static struct gd_hot *find(struct gd_hots *hots, const struct gd_place *place,
 static double waited_s(const struct gd_hot *hot)
 {
 	return hot->s[GD_CLASS_IO_WAIT] + hot->s[GD_CLASS_TIMER_WAIT] +
-	       hot->s[GD_CLASS_CHILD_WAIT] + hot->s[GD_CLASS_GIL_WAIT] +
-	       hot->s[GD_CLASS_LOCK_WAIT];
+	       hot->s[GD_CLASS_CHILD_WAIT] + hot->s[GD_CLASS_GIL_WAIT] + hot->s[GD_CLASS_LOCK_WAIT];
 }
 
 static int compare_waited(const void *a, const void *b)
@@ -71,9 +70,8 @@ static int compare_waited(const void *a, const void *b)
 
 int gd_hot_lines(const struct gd_process_model *process, struct gd_pool *pool, struct gd_hots *ret)
 {
-	struct gd_hots hots = { gd_pool_alloc(pool, process->sampled_count + 1,
-					      sizeof(*hots.list)),
-				0 };
+	struct gd_hots hots = {gd_pool_alloc(pool, process->sampled_count + 1, sizeof(*hots.list)),
+			       0};
 	double *largest = gd_pool_alloc(pool, process->sampled_count + 1, sizeof(*largest));
 	double cpu[GD_CAUSE_COUNT];
 
@@ -108,7 +106,7 @@ static bool is_counted_before(const struct gd_stack_model *stack, size_t at)
 int gd_hot_functions(const struct gd_process_model *process, struct gd_pool *pool,
 		     struct gd_hots *ret)
 {
-	struct gd_hots hots = { NULL, 0 };
+	struct gd_hots hots = {NULL, 0};
 	double cpu[GD_CAUSE_COUNT];
 	size_t places = 1;
 

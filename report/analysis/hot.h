@@ -8,7 +8,7 @@
 /* One place, or one function, and what was waited there; estimates from samples. */
 struct gd_hot {
 	const struct gd_place *place;
-	unsigned int cause;  /* the one that most of it was for */
+	unsigned int cause; /* the one that most of it was for */
 	double s[GD_CLASS_COUNT];
 	double total_s[GD_CLASS_COUNT]; /* functions: in what they called too */
 };
@@ -18,7 +18,8 @@ struct gd_hots {
 	size_t count;
 };
 
-/* By line: the innermost of each stack that is the program's own.  -ENOMEM or 0; memory from pool. */
+/* By line: the innermost of each stack that is the program's own.  -ENOMEM or 0; memory from pool.
+ */
 int gd_hot_lines(const struct gd_process_model *process, struct gd_pool *pool, struct gd_hots *ret);
 
 /* By function, libraries too. */

@@ -64,7 +64,7 @@ struct gd_thread_model {
 	bool is_main;
 	bool has_ended;
 	const struct gd_place *start; /* the outermost place that was seen; NULL: none */
-	uint64_t threads; /* that this row stands for: more than one for folded ones */
+	uint64_t threads;	      /* that this row stands for: more than one for folded ones */
 	uint64_t start_function;
 	struct gd_times times;
 };
@@ -86,6 +86,12 @@ struct gd_lock_model {
 	const struct gd_place *place; /* where somebody waited first; NULL: not known */
 	struct gd_holder_model holders[GD_LOCK_HOLDERS];
 	size_t holder_count;
+};
+
+/* A pipe of which the process has or had one end. */
+struct gd_pipe_model {
+	uint64_t inode, waits, bytes;
+	double wait_s;
 };
 
 /* One kind of instant. */
@@ -126,17 +132,32 @@ struct gd_process_model {
 	size_t lock_count;
 	struct gd_joint_model *joints;
 	size_t joint_count;
+	struct gd_pipe_model *pipes;
+	size_t pipe_count;
+	uint64_t pipe_bytes;   /* through pipes, own ones too */
+	double children_cpu_s; /* of the children that it waited for, and theirs */
+	uint64_t children_reaped;
 	struct gd_place **natives; /* the native places among all of the above */
 	size_t native_count;
 	struct gd_sample_model *sampled;
 	size_t sampled_count;
 };
 
+/* A process that did next to nothing: shells and what they call. */
+struct gd_short_model {
+	int32_t pid, ppid;
+	double start_s, cpu_s;
+	const char *command;
+};
+
 struct gd_session_model {
 	const char *path;
 	struct gd_process_model *processes; /* in order of start */
 	size_t process_count;
-	size_t unreadable; /* files that were refused */
+	size_t unreadable;	       /* files that were refused */
+	struct gd_process_model *tree; /* joints and samples of all at once; NULL: not seen */
+	struct gd_short_model *shorts;
+	size_t short_count;
 	struct gd_pool *pool;
 };
 

@@ -12,7 +12,7 @@
 static struct gd_clock_map map_clock(const struct gd_process *process)
 {
 	struct gd_clock_map map = {.ticks0 = process->first.ticks,
-				.s0 = (double)process->first.monotonic_ns / 1e9};
+				   .s0 = (double)process->first.monotonic_ns / 1e9};
 	struct gd_clock_pair last = process->last.ticks > process->sampler_pair.ticks
 					    ? process->last
 					    : process->sampler_pair;
@@ -44,7 +44,8 @@ static void close_interval(struct gd_times *times, const struct gd_thread *slot,
 		return;
 	/* Its CPU clock was last read when the interval began, and by the sampler since. */
 	if (slot->seen_ticks > slot->since && slot->seen_cpu_ns >= slot->cpu_ns) {
-		double seen_s = gd_clock_at_s(map, slot->seen_ticks) - gd_clock_at_s(map, slot->since);
+		double seen_s =
+			gd_clock_at_s(map, slot->seen_ticks) - gd_clock_at_s(map, slot->since);
 		double cpu_s = (double)(slot->seen_cpu_ns - slot->cpu_ns) / 1e9;
 
 		if (seen_s > 0 && cpu_s < seen_s) {
@@ -141,6 +142,7 @@ static int load_threads(const struct gd_file *file, struct gd_pool *pool,
 		thread->threads = 1;
 		thread->start_function = slot.start_function;
 		thread->start = find_start(places, slot.first_stack);
+		process->pipe_bytes += slot.pipe_bytes;
 		thread->name = gd_pool_text(pool, slot.name, sizeof(slot.name));
 		if (!thread->name)
 			return -ENOMEM;
@@ -221,6 +223,11 @@ static int load_facts(const struct gd_file *file, const struct gd_process *row,
 	process->steady_s = row->steady_ns ? (double)row->steady_ns / 1e9 : NAN;
 	process->started_epoch_s = (double)file->header->start_realtime_ns / 1e9;
 	process->threads_born = row->threads_born;
+	process->children_cpu_s = (double)(row->children_cpu_ns > row->seen_children_cpu_ns
+						   ? row->children_cpu_ns
+						   : row->seen_children_cpu_ns) /
+				  1e9;
+	process->children_reaped = row->children_reaped;
 	process->cpus = row->cpus;
 	process->cpus_online = row->cpus_online;
 	process->cpu_quota = row->cpu_quota_milli / 1000.0;
@@ -237,7 +244,7 @@ static int load_facts(const struct gd_file *file, const struct gd_process *row,
 int gd_load_process(const struct gd_file *file, struct gd_pool *pool,
 		    struct gd_process_model *ret_process)
 {
-	struct gd_process_model process = { 0 };
+	struct gd_process_model process = {0};
 	struct gd_places *places = NULL;
 	struct gd_process row;
 	struct gd_clock_map map;
@@ -256,6 +263,8 @@ int gd_load_process(const struct gd_file *file, struct gd_pool *pool,
 		err = gd_load_gils(file, pool, &map, places, &process);
 	if (!err)
 		err = gd_load_locks(file, pool, &map, places, &process);
+	if (!err)
+		err = gd_load_pipes(file, pool, &map, &process);
 	if (!err)
 		err = gd_load_joints(file, pool, &process);
 	if (err)

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The parts of loading a process, each for a few sections of its file.  Only load*.c include this. */
+/* The parts of loading a process, each for a few sections of its file.  Only load*.c include this.
+ */
 #ifndef GD_LOAD_PARTS_H
 #define GD_LOAD_PARTS_H
 
@@ -28,12 +29,15 @@ struct gd_places;
 
 /* 0 or -ENOMEM each; memory from pool. */
 int gd_load_places(const struct gd_file *file, struct gd_pool *pool, struct gd_places **ret_places);
-int gd_load_samples(const struct gd_file *file, struct gd_pool *pool, const struct gd_clock_map *map,
-		    struct gd_places *places, struct gd_process_model *process);
+int gd_load_samples(const struct gd_file *file, struct gd_pool *pool,
+		    const struct gd_clock_map *map, struct gd_places *places,
+		    struct gd_process_model *process);
 int gd_load_gils(const struct gd_file *file, struct gd_pool *pool, const struct gd_clock_map *map,
 		 struct gd_places *places, struct gd_process_model *process);
 int gd_load_locks(const struct gd_file *file, struct gd_pool *pool, const struct gd_clock_map *map,
 		  struct gd_places *places, struct gd_process_model *process);
+int gd_load_pipes(const struct gd_file *file, struct gd_pool *pool, const struct gd_clock_map *map,
+		  struct gd_process_model *process);
 int gd_load_joints(const struct gd_file *file, struct gd_pool *pool,
 		   struct gd_process_model *process);
 

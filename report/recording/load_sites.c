@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Frames, stacks, samples and native addresses become places.  Equal ones may stand twice in the file
- * after a race; a place is what it says, so that does no harm.
+ * Frames, stacks, samples and native addresses become places.  Equal ones may stand twice in the
+ * file after a race; a place is what it says, so that does no harm.
  */
 #include "load_parts.h"
 #include <errno.h>
@@ -183,8 +183,9 @@ static const struct gd_stack_model *stack_of(struct gd_places *places, const str
 	return made;
 }
 
-int gd_load_samples(const struct gd_file *file, struct gd_pool *pool, const struct gd_clock_map *map,
-		    struct gd_places *places, struct gd_process_model *process)
+int gd_load_samples(const struct gd_file *file, struct gd_pool *pool,
+		    const struct gd_clock_map *map, struct gd_places *places,
+		    struct gd_process_model *process)
 {
 	uint32_t count = gd_file_count(file, GD_SECTION_SAMPLES);
 

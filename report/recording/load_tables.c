@@ -123,8 +123,29 @@ int gd_load_locks(const struct gd_file *file, struct gd_pool *pool, const struct
 	return 0;
 }
 
+int gd_load_pipes(const struct gd_file *file, struct gd_pool *pool, const struct gd_clock_map *map,
+		  struct gd_process_model *process)
+{
+	uint32_t count = gd_file_count(file, GD_SECTION_PIPES);
+
+	process->pipes = gd_pool_alloc(pool, count, sizeof(*process->pipes));
+	if (!process->pipes)
+		return -ENOMEM;
+	for (uint32_t i = 0; i < count; i++) {
+		struct gd_pipe row;
+
+		gd_file_entry(file, GD_SECTION_PIPES, i, &row, sizeof(row));
+		process->pipes[i].inode = row.inode;
+		process->pipes[i].waits = row.waits;
+		process->pipes[i].bytes = row.bytes;
+		process->pipes[i].wait_s = gd_clock_span_s(map, row.wait);
+	}
+	process->pipe_count = count;
+	return 0;
+}
+
 int gd_load_joints(const struct gd_file *file, struct gd_pool *pool,
-		       struct gd_process_model *process)
+		   struct gd_process_model *process)
 {
 	uint32_t count = gd_file_count(file, GD_SECTION_JOINT);
 

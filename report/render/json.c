@@ -153,19 +153,19 @@ static json_t *make_runtime(const struct gd_process_model *process)
 			 gd_words_gil(process->gil_state));
 }
 
-static json_t *make_process(const struct gd_judged *judged)
+static json_t *make_process(const struct gd_judged *judged, double share)
 {
 	const struct gd_process_model *process = judged->process;
 
-	return json_pack("{s:i, s:i, s:o, s:o, s:{s:o, s:n}, s:o, s:{s:s}, s:o, s:o, s:o, s:b}",
-			 "pid", process->pid, "ppid", process->ppid, "command",
-			 text(process->command), "script", text_or_null(process->script), "exit",
-			 "code",
-			 process->has_exit_code ? json_integer(process->exit_code) : json_null(),
-			 "signal", "runtime", make_runtime(process), "verdict", "class",
-			 gd_words_class(judged->verdict.class), "classes",
-			 make_classes(&judged->classes), "gil", make_gil(judged), "threads_born",
-			 integer(process->threads_born), "complete", (int)process->is_complete);
+	return json_pack(
+		"{s:i, s:i, s:o, s:o, s:{s:o, s:n}, s:o, s:{s:s}, s:o, s:o, s:o, s:b, s:o}", "pid",
+		process->pid, "ppid", process->ppid, "command", text(process->command), "script",
+		text_or_null(process->script), "exit", "code",
+		process->has_exit_code ? json_integer(process->exit_code) : json_null(), "signal",
+		"runtime", make_runtime(process), "verdict", "class",
+		gd_words_class(judged->verdict.class), "classes", make_classes(&judged->classes),
+		"gil", make_gil(judged), "threads_born", integer(process->threads_born), "complete",
+		(int)process->is_complete, "share", number(share));
 }
 
 static json_t *make_processes(const struct gd_analysis *analysis)
@@ -173,7 +173,8 @@ static json_t *make_processes(const struct gd_analysis *analysis)
 	json_t *array = json_array();
 
 	for (size_t i = 0; i < analysis->session->process_count; i++)
-		json_array_append_new(array, make_process(&analysis->processes[i]));
+		json_array_append_new(array,
+				      make_process(&analysis->processes[i], analysis->shares[i]));
 	return array;
 }
 
@@ -433,7 +434,7 @@ static json_t *make_recording(const struct gd_analysis *analysis)
 		make_started(session->processes[0].started_epoch_s), "duration_s",
 		number(end_s - session->processes[0].start_s), "complete",
 		(int)(complete && !session->unreadable), "sources", sources, "lost", "processes",
-		integer(session->unreadable + lost[GD_LOST_CHILDREN]), "threads",
+		integer(session->unreadable + analysis->unfollowed), "threads",
 		integer(lost[GD_LOST_THREADS]), "locks", integer(rows[GD_SECTION_LOCKS]), "sites",
 		json_integer(0), "samples", integer(rows[GD_SECTION_JOINT]), "events",
 		integer(lost[GD_LOST_NESTED]), "descriptors",

@@ -273,9 +273,49 @@ static void print_evidence(const struct page *page, const char *title,
 	print_wrapped(page, line, (int)strlen(title) + 2);
 }
 
+/* A line per process that matters, where several are judged as one. */
+#define PROCESSES_SHOWN 4
+#define MATTERS		0.05 /* of what all did */
+
+static bool is_tree(const struct gd_analysis *analysis)
+{
+	return analysis->main != analysis->lead;
+}
+
+static void print_processes(const struct page *page, const struct gd_analysis *analysis)
+{
+	size_t shown = 0, left = 0;
+
+	for (size_t i = 0; i < analysis->session->process_count; i++) {
+		const struct gd_judged *judged = &analysis->processes[i];
+		const struct gd_process_model *process = judged->process;
+		gd_autofree char *name =
+			gd_escape_terminal(process->script[0] ? process->script : process->command,
+					   30, page->style->utf8);
+		char cpu[24];
+
+		if (!is_tree(analysis) || analysis->shares[i] < MATTERS)
+			continue;
+		if (shown == PROCESSES_SHOWN && !page->style->verbose) {
+			left++;
+			continue;
+		}
+		fprintf(page->out, "%s %3.0f %%  %-9s %8s CPU  %d %s\n",
+			shown ? "         " : "processes", 100 * analysis->shares[i],
+			gd_words_class(judged->verdict.class),
+			format_s(gd_classes_cpu_s(&judged->classes), cpu), process->pid,
+			name ? name : "");
+		shown++;
+	}
+	if (left)
+		fprintf(page->out, "          and %zu more (-v)\n", left);
+}
+
 static void print_process(const struct page *page, const struct gd_analysis *analysis)
 {
 	const struct gd_process_model *process = analysis->main->process;
+	size_t count = is_tree(analysis) ? analysis->session->process_count : 1;
+	size_t small = analysis->session->process_count + analysis->session->short_count - count;
 	gd_autofree char *command = gd_escape_terminal(
 		process->script[0] ? process->script : process->command, 40, page->style->utf8);
 	gd_autofree char *version =
@@ -286,9 +326,10 @@ static void print_process(const struct page *page, const struct gd_analysis *ana
 	if (process->runtime[0])
 		snprintf(line + strlen(line), sizeof(line) - strlen(line), " (Python %s, GIL %s)",
 			 version ? version : "", gd_words_gil(process->gil_state));
-	snprintf(line + strlen(line), sizeof(line) - strlen(line), ", %zu process%s",
-		 analysis->session->process_count,
-		 analysis->session->process_count == 1 ? "" : "es");
+	snprintf(line + strlen(line), sizeof(line) - strlen(line), ", %zu process%s", count,
+		 count > 1 ? "es" : "");
+	if (small)
+		snprintf(line + strlen(line), sizeof(line) - strlen(line), " and %zu small", small);
 	if (!isnan(analysis->overhead))
 		snprintf(line + strlen(line), sizeof(line) - strlen(line), "; own cost %.1f %%",
 			 100 * analysis->overhead);
@@ -331,6 +372,9 @@ static void print_doubts(const struct page *page, const struct gd_analysis *anal
 	if (!process->is_complete)
 		fprintf(page->out,
 			"incomplete: it still ran, or was killed together with the sampler\n");
+	if (analysis->unfollowed_cpu_s > 0.05)
+		fprintf(page->out, "not followed: children that took %s of CPU\n",
+			format_s(analysis->unfollowed_cpu_s, buf));
 	if (analysis->session->unreadable)
 		fprintf(page->out, "%zu file%s of this recording could not be read\n",
 			analysis->session->unreadable,
@@ -374,6 +418,7 @@ void gd_text_render(const struct gd_analysis *analysis, const struct gd_text_sty
 	print_gil(&page, judged->process);
 	print_evidence(&page, "because", verdict->reasons, verdict->reason_count);
 	print_evidence(&page, "ruled out", verdict->ruled_out, verdict->ruled_out_count);
+	print_processes(&page, analysis);
 	print_process(&page, analysis);
 	print_doubts(&page, analysis);
 	if (style->verbose)

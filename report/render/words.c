@@ -17,14 +17,24 @@ const char *gd_words_class(enum gd_verdict_class class)
 
 const char *gd_words_action(enum gd_action action)
 {
+	/* clang-format off */
 	static const char *const names[] = {
-		[GD_ACTION_CANNOT_SAY] = "cannot-say", [GD_ACTION_LEAVE] = "leave",
-		[GD_ACTION_THREADS] = "threads",       [GD_ACTION_ASYNCIO] = "asyncio",
-		[GD_ACTION_PROCESSES] = "processes",   [GD_ACTION_FIX_LOCK] = "fix-lock",
-		[GD_ACTION_FREE_GIL] = "free-gil",     [GD_ACTION_FEWER_WORKERS] = "fewer-workers",
-		[GD_ACTION_MORE_CPU] = "more-cpu",     [GD_ACTION_LOOK_IN_CHILD] = "look-in-child",
-		[GD_ACTION_FIX_IO] = "fix-io",	       [GD_ACTION_FIX_SPIN] = "fix-spin",
+		[GD_ACTION_CANNOT_SAY] = "cannot-say",
+		[GD_ACTION_LEAVE] = "leave",
+		[GD_ACTION_THREADS] = "threads",
+		[GD_ACTION_ASYNCIO] = "asyncio",
+		[GD_ACTION_PROCESSES] = "processes",
+		[GD_ACTION_FIX_LOCK] = "fix-lock",
+		[GD_ACTION_FREE_GIL] = "free-gil",
+		[GD_ACTION_FEWER_WORKERS] = "fewer-workers",
+		[GD_ACTION_MORE_CPU] = "more-cpu",
+		[GD_ACTION_LOOK_IN_CHILD] = "look-in-child",
+		[GD_ACTION_FIX_IO] = "fix-io",
+		[GD_ACTION_FIX_SPIN] = "fix-spin",
+		[GD_ACTION_LARGER_TASKS] = "larger-tasks",
+		[GD_ACTION_FIX_MEMORY] = "fix-memory",
 	};
+	/* clang-format on */
 
 	return names[action];
 }
@@ -77,17 +87,17 @@ static void computing_headline(const struct gd_facts *f, char *buf, size_t size)
 {
 	bool is_free = f->is_python && f->is_gil_known;
 
-	if (f->gil_share >= 0.5)
+	if (f->wanting >= 1.3 && (f->gil_share < 0.5 || f->computing_processes >= 1.3))
+		snprintf(buf, size, "COMPUTING in parallel: %.1f threads at once on %.4g CPUs.",
+			 f->running, f->cpus);
+	else if (f->gil_share >= 0.5)
 		snprintf(buf, size,
 			 "COMPUTING, one thread at a time: GIL held %.0f %% of the time.",
 			 percent(fmin(1, f->gil_held)));
-	else if (f->wanting <= 1.3)
+	else
 		snprintf(buf, size, "COMPUTING in one thread%s, %.0f %% of the time%s.",
 			 is_free ? "" : " at a time", percent(f->computing),
 			 is_free ? ", without the GIL" : "");
-	else
-		snprintf(buf, size, "COMPUTING in parallel: %.1f threads at once on %.4g CPUs.",
-			 f->running, f->cpus);
 }
 
 static void waiting_headline(const struct gd_facts *f, char *buf, size_t size)
@@ -203,6 +213,13 @@ void gd_words_advice(const struct gd_judged *judged, const struct gd_advice *adv
 	case GD_ACTION_FIX_IO:
 		snprintf(buf, size_bytes, "fix the waiting itself: less, larger or later file I/O");
 		return;
+	case GD_ACTION_LARGER_TASKS:
+		snprintf(buf, size_bytes,
+			 "give the pool larger tasks: chunksize, or a batch per task");
+		return;
+	case GD_ACTION_FIX_MEMORY:
+		snprintf(buf, size_bytes, "move less data: the pool spends its time on pickles");
+		return;
 	case GD_ACTION_FIX_SPIN:
 		snprintf(buf, size_bytes,
 			 "stop polling: wait for an event instead of yielding in a loop");
@@ -230,6 +247,9 @@ void gd_words_why(const struct gd_judged *judged, char *buf, size_t size_bytes)
 					      "the same "
 					      "time, and share memory."
 					    : "One CPU works while others are free.";
+		else if (f->outside_processes >= 1.5)
+			text = "The same overlap without start-up and pickling, and with shared "
+			       "memory.";
 		else if (f->sleeping >= 0.5)
 			text = "If time.sleep stands for real waiting, threads overlap it; if it "
 			       "paces the "
@@ -282,6 +302,12 @@ void gd_words_why(const struct gd_judged *judged, char *buf, size_t size_bytes)
 		       "requests "
 		       "side by side.";
 		break;
+	case GD_ACTION_LARGER_TASKS:
+		text = "A task costs the pool some 80 us, whatever it does: queue, pickle, wake.";
+		break;
+	case GD_ACTION_FIX_MEMORY:
+		text = "Every argument and result is copied twice: use shared memory, or threads.";
+		break;
 	case GD_ACTION_FIX_SPIN:
 		text = "The CPU time is spent asking whether something has happened.";
 		break;
@@ -319,6 +345,10 @@ void gd_words_evidence(const struct gd_reason *reason, char *buf, size_t size_by
 		[GD_EVIDENCE_INSTANTS] = "%.0f samples",
 		[GD_EVIDENCE_YIELDS] = "%.0f yields per second",
 		[GD_EVIDENCE_CPUS] = "%.4g CPUs",
+		[GD_EVIDENCE_PIPE_CALLS] = "%.2g s of CPU per use of a pipe",
+		[GD_EVIDENCE_PIPE_BYTES] = "%.3g bytes through pipes per second of CPU",
+		[GD_EVIDENCE_PROCESSES] = "%.1f processes waiting at once",
+		[GD_EVIDENCE_UNFOLLOWED] = "%.2f CPUs used by children not followed",
 	};
 	bool is_share = strcmp(gd_words_evidence_unit(reason->evidence), "share") == 0;
 
