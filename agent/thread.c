@@ -24,6 +24,9 @@ static uint32_t ended_cursor;
 static pthread_key_t key;
 static bool key_works;
 
+/* This thread has no slot and gets none: it is just registering, found none, or has ended. */
+static __thread bool is_left_alone __attribute__((tls_model("initial-exec")));
+
 static bool map_locals(void)
 {
 	long map;
@@ -60,8 +63,11 @@ static struct gd_ended *find_ended_row(uint64_t start)
 /* Keeps the sums of an ended thread before its slot is used again. */
 static void fold(const struct gd_thread *slot)
 {
-	struct gd_ended *row = find_ended_row(slot->start_function);
+	struct gd_ended *row;
 
+	if (!slot->tid)
+		return; /* it could not be started */
+	row = find_ended_row(slot->start_function);
 	if (!row)
 		return; /* counted by the section */
 	for (unsigned int i = 0; i < GD_CAUSE_COUNT; i++) {
@@ -161,25 +167,23 @@ bool gd_thread_is_vfork_child(void)
 
 struct gd_local *gd_thread_find(void)
 {
-	static __thread bool is_registering __attribute__((tls_model("initial-exec")));
 	struct gd_local *self = gd_self;
 
 	if (gd_thread_is_vfork_child())
 		return NULL;
 	if (self)
 		return self;
-	/* A thread that ended keeps no slot; nor does a signal handler that hits the lines below.
-	 */
-	if (!gd_process || is_registering)
+	/* Nor gets a signal handler one that hits the lines below. */
+	if (!gd_process || is_left_alone)
 		return NULL;
-	is_registering = true;
+	is_left_alone = true;
 	self = claim();
 	if (self)
 		adopt(self, gd_ticks());
 	if (gd_process->threads_born > 1)
 		gd_thread_is_one_of_many = true; /* made by something else than pthread_create */
 	/* No slot: stay marked, so that a full table costs its search once per thread. */
-	is_registering = self == NULL;
+	is_left_alone = self == NULL;
 	return self;
 }
 
@@ -226,6 +230,7 @@ void gd_thread_end(struct gd_local *self, uint64_t now)
 	slot->ended = now;
 	gd_self = NULL;
 	gd_self_slot = NULL;
+	is_left_alone = true; /* the destructors of others may still call us */
 	__atomic_store_n(&slot->state, GD_THREAD_ENDED, __ATOMIC_RELEASE);
 	__atomic_fetch_add(&ended_count, 1, __ATOMIC_RELAXED);
 }
@@ -271,7 +276,7 @@ GD_EXPORT int pthread_create(pthread_t *thread, const pthread_attr_t *attr, void
 	child->slot->start_function = (uint64_t)(uintptr_t)start;
 	ret = GD_REAL(pthread_create)(thread, attr, trampoline, child);
 	if (ret) {
-		/* Never ran: the slot may be used again and folds into nothing but zeros. */
+		/* Never ran: the slot may be used again. */
 		__atomic_store_n(&child->slot->state, GD_THREAD_ENDED, __ATOMIC_RELEASE);
 		__atomic_fetch_add(&ended_count, 1, __ATOMIC_RELAXED);
 	}

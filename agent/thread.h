@@ -21,7 +21,6 @@ struct gd_local {
 	bool in_wait;	      /* a wait is being booked: whatever is called inside is part of it */
 	bool poll_was_io;     /* how the last poll of a quiet client socket ended: the next guess */
 	bool is_busy;	      /* inside our own bookkeeping: a signal handler must not enter */
-	bool is_detached;     /* ended: its last wrapped calls pass through */
 	bool is_waiting_gil;  /* between the first timed wait for a GIL and the take */
 	uint8_t key_rounds;   /* of the thread-specific-data destructor */
 	uint32_t held_next;   /* where the next entry of held goes */
