@@ -10,12 +10,13 @@
 
 #define INDEX_SIZE  (2 * GD_LOCK_CAPACITY) /* at most half full */
 #define PROBES	    64
+#define NO_ROW	    UINT32_MAX /* the table was full when it was first waited for */
 #define PARKED_SIZE 4096
 #define STACK_REACH 65536 /* a wait_entry lies this close above the wrapper's frame */
 
 struct index_entry {
 	uintptr_t key;
-	uint32_t row_plus_1; /* 0: being filled */
+	uint32_t row_plus_1; /* 0: nobody has found a row for it yet */
 	uint32_t padding;
 };
 
@@ -53,7 +54,7 @@ static struct gd_lock *row_at(uint32_t row_plus_1)
 {
 	struct gd_lock *rows = gd_image_entries(gd_arena_image(), GD_SECTION_LOCKS);
 
-	return row_plus_1 ? &rows[row_plus_1 - 1] : NULL;
+	return row_plus_1 && row_plus_1 != NO_ROW ? &rows[row_plus_1 - 1] : NULL;
 }
 
 struct gd_lock *gd_lock_find(uintptr_t key)
@@ -72,41 +73,51 @@ struct gd_lock *gd_lock_find(uintptr_t key)
 	return NULL;
 }
 
-static struct gd_lock *add(struct index_entry *entry, uintptr_t key, uint16_t cause)
+/*
+ * The row of an entry whose key is set.  Whoever arrives first finds one; who arrives meanwhile
+ * does not wait for that but finds one too, and the slower one's stays empty.
+ */
+static struct gd_lock *row_for(struct index_entry *entry, uintptr_t key, uint16_t cause)
 {
+	uint32_t row_plus_1 = __atomic_load_n(&entry->row_plus_1, __ATOMIC_ACQUIRE);
+	struct gd_lock *row;
 	uint32_t index;
-	struct gd_lock *row = gd_arena_take(GD_SECTION_LOCKS, &index);
 
-	if (!row)
-		return NULL;
-	row->key = key;
-	row->cause = cause;
-	__atomic_store_n(&entry->row_plus_1, index + 1, __ATOMIC_RELEASE);
-	return row;
+	if (row_plus_1)
+		return row_at(row_plus_1);
+	row = gd_arena_take(GD_SECTION_LOCKS, &index);
+	if (row) {
+		row->key = key;
+		row->cause = cause;
+	}
+	if (__atomic_compare_exchange_n(&entry->row_plus_1, &row_plus_1, row ? index + 1 : NO_ROW,
+					false, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE))
+		return row;
+	return row_at(row_plus_1);
 }
 
 struct gd_lock *gd_lock_arrive(uintptr_t key, uint16_t cause, uint64_t now)
 {
 	struct gd_lock *row = NULL;
+	uint32_t i;
 
 	if (!map_table())
 		return NULL;
-	for (uint32_t i = 0; i < PROBES; i++) {
+	for (i = 0; i < PROBES; i++) {
 		struct index_entry *entry = &table[(hash(key) + i) % INDEX_SIZE];
 		uintptr_t seen = 0;
 
-		if (__atomic_compare_exchange_n(&entry->key, &seen, key, false, __ATOMIC_ACQ_REL,
-						__ATOMIC_ACQUIRE)) {
-			row = add(entry, key, cause);
-			break;
-		}
-		if (seen == key) {
-			row = row_at(__atomic_load_n(&entry->row_plus_1, __ATOMIC_ACQUIRE));
-			break;
-		}
+		if (!__atomic_compare_exchange_n(&entry->key, &seen, key, false, __ATOMIC_ACQ_REL,
+						 __ATOMIC_ACQUIRE) &&
+		    seen != key)
+			continue;
+		row = row_for(entry, key, cause);
+		break;
 	}
 	if (row)
 		gd_arch_add_pair(&row->queue, 1, now);
+	else if (i == PROBES)
+		__atomic_fetch_add(&gd_sections[GD_SECTION_LOCKS - 1].lost, 1, __ATOMIC_RELAXED);
 	return row;
 }
 
