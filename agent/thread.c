@@ -154,7 +154,11 @@ static void adopt(struct gd_local *self, uint64_t now)
 
 bool gd_thread_is_vfork_child(void)
 {
-	if (!gd_vfork_open || !gd_process)
+	if (!gd_process)
+		return false;
+	if (!*gd_arena_owner_word)
+		return true;
+	if (!gd_vfork_open)
 		return false;
 	if ((int32_t)gd_syscall(SYS_getpid) != gd_process->pid)
 		return true;

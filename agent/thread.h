@@ -62,7 +62,7 @@ static inline struct gd_local *gd_thread_get(void)
 {
 	struct gd_local *self = gd_self;
 
-	if (__builtin_expect(self != NULL && !gd_vfork_open, 1))
+	if (__builtin_expect(self != NULL && !gd_vfork_open && *gd_arena_owner_word, 1))
 		return self;
 	return gd_thread_find();
 }
@@ -70,7 +70,10 @@ static inline struct gd_local *gd_thread_get(void)
 /* Registers the calling thread as the process's first, from the constructor or a fork's child. */
 void gd_thread_init_main(uint64_t now);
 
-/* True in a child that vfork made and that has not exec'd yet; clears a stale mark otherwise. */
+/*
+ * True in a child that runs on its parent's image: made by vfork and not exec'd yet, or by a bare
+ * clone.  Clears a stale mark otherwise.
+ */
 bool gd_thread_is_vfork_child(void);
 
 /* Prepares the key whose destructor tells us of a thread's end.  Context: constructor. */
