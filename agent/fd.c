@@ -6,6 +6,7 @@
 #include "fd.h"
 #include "arena.h"
 #include "clock.h"
+#include "thread.h"
 #include <fcntl.h>
 #include <netinet/in.h>
 #include <string.h>
@@ -50,7 +51,8 @@ static struct fd_entry *entry_of(int fd)
 						 __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE))
 			gd_syscall(SYS_munmap, map, FD_MAX * sizeof(*entries));
 	}
-	if (fd < 0)
+	/* A vfork child has descriptors of its own, but our memory. */
+	if (fd < 0 || (gd_vfork_open && gd_thread_is_vfork_child()))
 		return NULL;
 	if (fd >= FD_MAX) {
 		gd_arena_lose(GD_LOST_FDS);
@@ -281,7 +283,7 @@ void gd_fd_forget_range(unsigned int first, unsigned int last)
 {
 	if (!entries)
 		return;
-	for (unsigned int fd = first; fd <= last && fd < FD_MAX; fd++)
+	for (unsigned int fd = first; fd <= last && fd <= (unsigned int)fd_top; fd++)
 		gd_fd_forget((int)fd);
 }
 
