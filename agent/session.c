@@ -255,7 +255,7 @@ static bool is_collected(void)
 	       gd_ticks() - heartbeat < 2000000 * gd_clock_ticks_per_us;
 }
 
-void gd_session_write_own(void)
+static void write_file(uint32_t state)
 {
 	char path[GD_SESSION_PATH_BYTES + 64], temporary[GD_SESSION_PATH_BYTES + 64];
 	struct gd_text text = gd_text_begin(path, sizeof(path));
@@ -263,8 +263,6 @@ void gd_session_write_own(void)
 	int err;
 	long fd;
 
-	if (!gd_session_variable[0] || (gd_process->flags & GD_FLAG_SECCOMP) || is_collected())
-		return;
 	gd_text_add(&text, session_path);
 	gd_text_add(&text, "/");
 	gd_text_add_number(&text, (uint64_t)gd_process->pid);
@@ -277,9 +275,21 @@ void gd_session_write_own(void)
 			O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
 	if (fd < 0)
 		return;
-	err = gd_image_write(header, GD_STATE_CLOSED, gd_clock_read_ns(CLOCK_MONOTONIC), write_all,
+	err = gd_image_write(header, state, gd_clock_read_ns(CLOCK_MONOTONIC), write_all,
 			     (void *)(intptr_t)fd);
 	gd_syscall(SYS_close, fd);
 	if (err || gd_syscall(SYS_rename, temporary, path) < 0)
 		gd_syscall(SYS_unlink, temporary);
+}
+
+void gd_session_write_own(void)
+{
+	if (gd_session_variable[0] && !(gd_process->flags & GD_FLAG_SECCOMP) && !is_collected())
+		write_file(GD_STATE_CLOSED);
+}
+
+void gd_session_write_so_far(void)
+{
+	if (gd_session_variable[0] && !is_collected())
+		write_file(GD_STATE_OPEN);
 }
