@@ -204,7 +204,7 @@ void gd_session_join(int memfd)
 		strcpy(session_path, given);
 	if (found || make_session())
 		memcpy(gd_session_variable, VARIABLE_PREFIX, sizeof(VARIABLE_PREFIX) - 1);
-	if (gd_session_variable[0] && !given)
+	if (gd_session_variable[0] && !found)
 		putenv(gd_session_variable); /* for children that libc starts by itself (popen) */
 	if (!gd_session_variable[0]) {
 		gd_process->flags |= GD_FLAG_NO_SAMPLER;
