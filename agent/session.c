@@ -6,6 +6,7 @@
 #include "session.h"
 #include "arena.h"
 #include "clock.h"
+#include "file_limit.h"
 #include "sampler_start.h"
 #include "text.h"
 #include <fcntl.h>
@@ -260,6 +261,7 @@ static void write_file(uint32_t state)
 	char path[GD_SESSION_PATH_BYTES + 64], temporary[GD_SESSION_PATH_BYTES + 64];
 	struct gd_text text = gd_text_begin(path, sizeof(path));
 	struct gd_file_header *header = gd_arena_image();
+	uint64_t mask;
 	int err;
 	long fd;
 
@@ -275,8 +277,10 @@ static void write_file(uint32_t state)
 			O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
 	if (fd < 0)
 		return;
+	mask = gd_file_limit_begin();
 	err = gd_image_write(header, state, gd_clock_read_ns(CLOCK_MONOTONIC), write_all,
 			     (void *)(intptr_t)fd);
+	gd_file_limit_end(mask, err);
 	gd_syscall(SYS_close, fd);
 	if (err || gd_syscall(SYS_rename, temporary, path) < 0)
 		gd_syscall(SYS_unlink, temporary);
