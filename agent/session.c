@@ -135,7 +135,8 @@ static int open_socket(int call)
 	struct sockaddr_un addr;
 	long folder, fd, err = -1;
 
-	fd = gd_syscall(SYS_socket, AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
+	/* Not blocking: the queue of a sampler that is stopped fills up. */
+	fd = gd_syscall(SYS_socket, AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	if (fd < 0)
 		return -1;
 	if (socket_address(&addr, &folder)) {
@@ -247,13 +248,33 @@ static int write_all(void *to, const void *from, size_t size_bytes, uint64_t off
 	return 0;
 }
 
-/* A sampler that looked within the last two seconds will write the file when we are gone. */
+/* It holds the marker's lock as long as it lives. */
+static bool has_sampler(void)
+{
+	char path[GD_SESSION_PATH_BYTES + 32];
+	struct gd_text text = gd_text_begin(path, sizeof(path));
+	long fd, err;
+
+	gd_text_add(&text, session_path);
+	gd_text_add(&text, "/" GD_SESSION_MARKER);
+	fd = gd_syscall(SYS_openat, AT_FDCWD, path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW, 0);
+	if (fd < 0)
+		return false;
+	err = gd_syscall(SYS_flock, fd, LOCK_SH | LOCK_NB);
+	gd_syscall(SYS_close, fd);
+	return err < 0;
+}
+
+/*
+ * A sampler that looked within the last two seconds and still lives will write the file when we are
+ * gone.
+ */
 static bool is_collected(void)
 {
 	uint64_t heartbeat = __atomic_load_n(&gd_process->heartbeat_ticks, __ATOMIC_RELAXED);
 
 	return __atomic_load_n(&gd_process->collector, __ATOMIC_ACQUIRE) &&
-	       gd_ticks() - heartbeat < 2000000 * gd_clock_ticks_per_us;
+	       gd_ticks() - heartbeat < 2000000 * gd_clock_ticks_per_us && has_sampler();
 }
 
 static void write_file(uint32_t state)
