@@ -276,6 +276,6 @@ void gd_folder_prune(const char *path)
 	count = list_old(data, &list);
 	if (count)
 		qsort(list, count, sizeof(*list), compare_age);
-	for (size_t i = 0; count - i > keep; i++)
+	for (size_t i = 0; count - i > keep - 1; i++) /* the new one is not in the list */
 		remove_recording(data, list[i].name);
 }
