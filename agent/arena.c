@@ -5,6 +5,7 @@
  */
 #include "arena.h"
 #include "clock.h"
+#include "file_limit.h"
 #include <fcntl.h>
 #include <sys/mman.h>
 
@@ -34,6 +35,15 @@ static long create_memfd(void)
 	if (fd == -22) /* EINVAL: a kernel that does not know the flag */
 		fd = gd_syscall(SYS_memfd_create, "gildiag", MFD_CLOEXEC | MFD_ALLOW_SEALING);
 	return fd;
+}
+
+static long set_size(long fd)
+{
+	uint64_t before = gd_file_limit_begin();
+	long err = gd_syscall(SYS_ftruncate, fd, GD_IMAGE_BYTES);
+
+	gd_file_limit_end(before, err);
+	return err;
 }
 
 /* Linux 4.14 can give a fork's child a zeroed page; before that such children go unnoticed. */
@@ -75,7 +85,7 @@ int gd_arena_open(void)
 
 	if (fd < 0)
 		return (int)fd;
-	map = gd_syscall(SYS_ftruncate, fd, GD_IMAGE_BYTES);
+	map = set_size(fd);
 	if (map == 0) {
 		gd_syscall(SYS_fcntl, fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW);
 		map = gd_syscall(SYS_mmap, image, GD_IMAGE_BYTES, PROT_READ | PROT_WRITE,

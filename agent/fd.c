@@ -6,6 +6,7 @@
 #include "fd.h"
 #include "arena.h"
 #include "clock.h"
+#include "thread.h"
 #include <fcntl.h>
 #include <netinet/in.h>
 #include <string.h>
@@ -39,21 +40,21 @@ static struct fd_entry *entries;
 static int32_t fd_top; /* no entry above it was ever used */
 static struct epoll_set sets[EPOLL_MAX];
 
+void gd_fd_init(void)
+{
+	long map = gd_syscall(SYS_mmap, 0, FD_MAX * sizeof(*entries), PROT_READ | PROT_WRITE,
+			      MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+
+	if (map > 0 || map <= -4096)
+		entries = (struct fd_entry *)map;
+}
+
 static struct fd_entry *entry_of(int fd)
 {
-	if (__builtin_expect(entries == NULL, 0)) {
-		struct fd_entry *expected = NULL;
-		long map =
-			gd_syscall(SYS_mmap, 0, FD_MAX * sizeof(*entries), PROT_READ | PROT_WRITE,
-				   MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-
-		if (map < 0 && map > -4096)
-			return NULL;
-		if (!__atomic_compare_exchange_n(&entries, &expected, (struct fd_entry *)map, false,
-						 __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE))
-			gd_syscall(SYS_munmap, map, FD_MAX * sizeof(*entries));
-	}
-	if (fd < 0)
+	if (!entries)
+		return NULL;
+	/* A vfork child has descriptors of its own, but our memory; a bare clone asks nothing. */
+	if (fd < 0 || gd_thread_is_vfork_child())
 		return NULL;
 	if (fd >= FD_MAX) {
 		gd_arena_lose(GD_LOST_FDS);
@@ -367,7 +368,7 @@ void gd_fd_forget_range(unsigned int first, unsigned int last)
 {
 	if (!entries)
 		return;
-	for (unsigned int fd = first; fd <= last && fd < FD_MAX; fd++)
+	for (unsigned int fd = first; fd <= last && fd <= (unsigned int)fd_top; fd++)
 		gd_fd_forget((int)fd);
 }
 

@@ -43,6 +43,9 @@ struct gd_fd_set {
 	uint32_t others;
 };
 
+/* Maps the table.  Context: constructor; later a filter may forbid it. */
+void gd_fd_init(void);
+
 /*
  * The role; asks the kernel when it is not known yet, unless a seccomp filter forbids.
  * Context: any thread, also in a signal handler; errno is kept.

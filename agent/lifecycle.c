@@ -142,10 +142,16 @@ static void fork_child(void)
 		return;
 	memcpy(&parent, gd_process, sizeof(parent));
 	gd_vfork_open = 0;
+	/* Where a signal handler forked: the slot of what it interrupted is not ours any more. */
 	if (gd_self)
-		gd_self->in_wait =
-			false; /* a signal handler forked: its slot is not ours any more */
+		gd_self->in_wait = false;
 	gd_self = NULL;
+	if (parent.flags & GD_FLAG_SECCOMP) {
+		/* What it takes to follow the child may kill it.  The counter is the parent's. */
+		gd_arena_lose(GD_LOST_CHILDREN);
+		gd_process = NULL;
+		return;
+	}
 	memfd = gd_arena_open();
 	if (memfd < 0) {
 		gd_process = NULL;
@@ -211,6 +217,8 @@ static __attribute__((constructor)) void wake(int argc, char **argv)
 	note_command(argc > 0 && argv[0] ? argv[0] : "");
 	note_runtime(argc, argv);
 	note_cookie();
+	gd_fd_init();
+	gd_lock_init();
 	gd_thread_init_key();
 	gd_thread_init_main(gd_process->start_ticks);
 	on_exit(on_exit_status, NULL);
@@ -246,14 +254,19 @@ static void note_children(void)
 static void close_books(uint32_t end, int code)
 {
 	struct gd_local *self = gd_self;
-	uint64_t now = gd_ticks();
+	uint64_t now;
 
+	gd_process->exit_code = code;
+	if (gd_thread_is_blind) {
+		__atomic_store_n(&gd_process->end, end, __ATOMIC_RELEASE);
+		return;
+	}
+	now = gd_ticks();
 	if (self && !self->is_busy) {
 		gd_account_enter(self, self->slot->cause, now);
 		gd_account_flush(self, now);
 		gd_thread_note_run_delay(self);
 	}
-	gd_process->exit_code = code;
 	note_children();
 	gd_process->last.monotonic_ns = gd_clock_read_ns(CLOCK_MONOTONIC);
 	gd_process->last.ticks = gd_ticks();

@@ -28,21 +28,13 @@ static struct {
 	uintptr_t key;
 } parked[PARKED_SIZE];
 
-static struct index_entry *map_table(void)
+void gd_lock_init(void)
 {
-	struct index_entry *expected = NULL;
-	long map;
+	long map = gd_syscall(SYS_mmap, 0, INDEX_SIZE * sizeof(*table), PROT_READ | PROT_WRITE,
+			      MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 
-	if (__builtin_expect(table != NULL, 1))
-		return table;
-	map = gd_syscall(SYS_mmap, 0, INDEX_SIZE * sizeof(*table), PROT_READ | PROT_WRITE,
-			 MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-	if (map < 0 && map > -4096)
-		return NULL;
-	if (!__atomic_compare_exchange_n(&table, &expected, (struct index_entry *)map, false,
-					 __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE))
-		gd_syscall(SYS_munmap, map, INDEX_SIZE * sizeof(*table)); /* another was faster */
-	return table;
+	if (map > 0 || map <= -4096)
+		table = (struct index_entry *)map;
 }
 
 static uint32_t hash(uintptr_t key)
@@ -101,7 +93,7 @@ struct gd_lock *gd_lock_arrive(uintptr_t key, uint16_t cause, uint64_t now)
 	struct gd_lock *row = NULL;
 	uint32_t i;
 
-	if (!map_table())
+	if (!table)
 		return NULL;
 	for (i = 0; i < PROBES; i++) {
 		struct index_entry *entry = &table[(hash(key) + i) % INDEX_SIZE];

@@ -23,6 +23,9 @@ void gd_lock_leave(struct gd_lock *row, uint64_t arrived, uint64_t now, bool tim
 /* The row of key if somebody ever waited for it, else NULL. */
 struct gd_lock *gd_lock_find(uintptr_t key);
 
+/* Maps the index.  Context: constructor; later a filter may forbid it. */
+void gd_lock_init(void);
+
 /* After a fork: the index points into the parent's image. */
 void gd_lock_reset(void);
 

@@ -7,6 +7,7 @@
 #include "arena.h"
 #include "clock.h"
 #include "env.h"
+#include "file_limit.h"
 #include "sampler_start.h"
 #include "text.h"
 #include <fcntl.h>
@@ -130,7 +131,8 @@ static int open_socket(int call)
 	struct sockaddr_un addr;
 	long folder, fd, err = -1;
 
-	fd = gd_syscall(SYS_socket, AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
+	/* Not blocking: the queue of a sampler that is stopped fills up. */
+	fd = gd_syscall(SYS_socket, AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	if (fd < 0)
 		return -1;
 	if (socket_address(&addr, &folder)) {
@@ -200,7 +202,7 @@ void gd_session_join(int memfd)
 		strcpy(session_path, given);
 	if (found || make_session())
 		memcpy(gd_session_variable, VARIABLE_PREFIX, sizeof(VARIABLE_PREFIX) - 1);
-	if (gd_session_variable[0] && !given)
+	if (gd_session_variable[0] && !found)
 		putenv(gd_session_variable); /* for children that libc starts by itself (popen) */
 	if (!gd_session_variable[0]) {
 		gd_process->flags |= GD_FLAG_NO_SAMPLER;
@@ -241,25 +243,44 @@ static int write_all(void *to, const void *from, size_t size_bytes, uint64_t off
 	return 0;
 }
 
-/* A sampler that looked within the last two seconds will write the file when we are gone. */
+/* It holds the marker's lock as long as it lives. */
+static bool has_sampler(void)
+{
+	char path[GD_SESSION_PATH_BYTES + 32];
+	struct gd_text text = gd_text_begin(path, sizeof(path));
+	long fd, err;
+
+	gd_text_add(&text, session_path);
+	gd_text_add(&text, "/" GD_SESSION_MARKER);
+	fd = gd_syscall(SYS_openat, AT_FDCWD, path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW, 0);
+	if (fd < 0)
+		return false;
+	err = gd_syscall(SYS_flock, fd, LOCK_SH | LOCK_NB);
+	gd_syscall(SYS_close, fd);
+	return err < 0;
+}
+
+/*
+ * A sampler that looked within the last two seconds and still lives will write the file when we are
+ * gone.
+ */
 static bool is_collected(void)
 {
 	uint64_t heartbeat = __atomic_load_n(&gd_process->heartbeat_ticks, __ATOMIC_RELAXED);
 
 	return __atomic_load_n(&gd_process->collector, __ATOMIC_ACQUIRE) &&
-	       gd_ticks() - heartbeat < 2000000 * gd_clock_ticks_per_us;
+	       gd_ticks() - heartbeat < 2000000 * gd_clock_ticks_per_us && has_sampler();
 }
 
-void gd_session_write_own(void)
+static void write_file(uint32_t state)
 {
 	char path[GD_SESSION_PATH_BYTES + 64], temporary[GD_SESSION_PATH_BYTES + 64];
 	struct gd_text text = gd_text_begin(path, sizeof(path));
 	struct gd_file_header *header = gd_arena_image();
+	uint64_t mask;
 	int err;
 	long fd;
 
-	if (!gd_session_variable[0] || (gd_process->flags & GD_FLAG_SECCOMP) || is_collected())
-		return;
 	gd_text_add(&text, session_path);
 	gd_text_add(&text, "/");
 	gd_text_add_number(&text, (uint64_t)gd_process->pid);
@@ -272,9 +293,23 @@ void gd_session_write_own(void)
 			O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
 	if (fd < 0)
 		return;
-	err = gd_image_write(header, GD_STATE_CLOSED, gd_clock_read_ns(CLOCK_MONOTONIC), write_all,
+	mask = gd_file_limit_begin();
+	err = gd_image_write(header, state, gd_clock_read_ns(CLOCK_MONOTONIC), write_all,
 			     (void *)(intptr_t)fd);
+	gd_file_limit_end(mask, err);
 	gd_syscall(SYS_close, fd);
 	if (err || gd_syscall(SYS_rename, temporary, path) < 0)
 		gd_syscall(SYS_unlink, temporary);
+}
+
+void gd_session_write_own(void)
+{
+	if (gd_session_variable[0] && !(gd_process->flags & GD_FLAG_SECCOMP) && !is_collected())
+		write_file(GD_STATE_CLOSED);
+}
+
+void gd_session_write_so_far(void)
+{
+	if (gd_session_variable[0] && !is_collected())
+		write_file(GD_STATE_OPEN);
 }

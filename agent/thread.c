@@ -16,6 +16,7 @@
 __thread struct gd_local *gd_self;
 __thread struct gd_thread *gd_self_slot;
 __thread int gd_vfork_open;
+__thread bool gd_thread_is_blind;
 bool gd_thread_is_one_of_many;
 
 static struct gd_local *locals; /* GD_THREAD_CAPACITY, private, sparse */
@@ -132,12 +133,26 @@ static struct gd_local *claim(void)
 	return &locals[index];
 }
 
+/* Under a filter nobody asks the kernel: libc knows, and writes it into a mutex that is locked. */
+static int32_t own_tid(void)
+{
+	pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
+	int32_t tid;
+
+	if (!(gd_process->flags & GD_FLAG_SECCOMP))
+		return (int32_t)gd_syscall(SYS_gettid);
+	GD_REAL(pthread_mutex_lock)(&mutex);
+	tid = mutex.__data.__owner;
+	GD_REAL(pthread_mutex_unlock)(&mutex);
+	return tid;
+}
+
 /* Makes a claimed slot the calling thread's own. */
 static void adopt(struct gd_local *self, uint64_t now)
 {
 	struct gd_thread *slot = self->slot;
 
-	slot->tid = (int32_t)gd_syscall(SYS_gettid);
+	slot->tid = own_tid();
 	slot->cause = slot->cause_prev = GD_CAUSE_CPU_FREE;
 	slot->since = slot->since_prev = slot->born = now;
 	self->until_sample = gd_site_draw(self);
@@ -155,8 +170,14 @@ static void adopt(struct gd_local *self, uint64_t now)
 
 bool gd_thread_is_vfork_child(void)
 {
-	if (!gd_vfork_open || !gd_process)
+	if (!gd_process)
 		return false;
+	if (!*gd_arena_owner_word)
+		return true;
+	if (!gd_vfork_open)
+		return false;
+	if (gd_process->flags & GD_FLAG_SECCOMP)
+		return true; /* may not ask: this thread is watched no more */
 	if ((int32_t)gd_syscall(SYS_getpid) != gd_process->pid)
 		return true;
 	gd_vfork_open = 0; /* the parent is back: the child exec'd or ended */
@@ -173,7 +194,7 @@ struct gd_local *gd_thread_find(void)
 		return self;
 	/* A thread that ended keeps no slot; nor does a signal handler that hits the lines below.
 	 */
-	if (!gd_process || is_barred)
+	if (!gd_process || is_barred || gd_thread_is_blind)
 		return NULL;
 	is_barred = true;
 	self = claim();
@@ -184,6 +205,31 @@ struct gd_local *gd_thread_find(void)
 	/* No slot: stay marked, so that a full table costs its search once per thread. */
 	is_barred = self == NULL;
 	return self;
+}
+
+struct gd_local *gd_thread_go_blind(void)
+{
+	struct gd_local *self = gd_thread_get();
+
+	if (gd_vfork_open)
+		return NULL; /* a vfork child: the thread is its parent's too */
+	if (self) {
+		uint64_t now = gd_ticks();
+
+		gd_account_enter(self, gd_account_computing(self), now);
+		gd_account_flush(self, now);
+	}
+	gd_thread_is_blind = true;
+	gd_self = NULL;
+	return self;
+}
+
+void gd_thread_see_again(struct gd_local *self)
+{
+	if (!self)
+		return;
+	gd_thread_is_blind = false;
+	gd_self = self;
 }
 
 void gd_thread_init_main(uint64_t now)

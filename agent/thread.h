@@ -83,6 +83,9 @@ extern __thread struct gd_thread *gd_self_slot __attribute__((tls_model("initial
 /* 1: a child made by vfork may be running on our memory (see GD_ARCH_VFORK). */
 extern __thread int gd_vfork_open __attribute__((tls_model("initial-exec")));
 
+/* It may read no clock: strict seccomp and PR_SET_TSC make the TSC fatal, the vDSO's clocks too. */
+extern __thread bool gd_thread_is_blind __attribute__((tls_model("initial-exec")));
+
 /* A second thread was born: from now on locks can be contended. */
 extern bool gd_thread_is_one_of_many;
 
@@ -96,7 +99,7 @@ static inline struct gd_local *gd_thread_get(void)
 {
 	struct gd_local *self = gd_self;
 
-	if (__builtin_expect(self != NULL && !gd_vfork_open, 1))
+	if (__builtin_expect(self != NULL && !gd_vfork_open && *gd_arena_owner_word, 1))
 		return self;
 	return gd_thread_find();
 }
@@ -104,8 +107,18 @@ static inline struct gd_local *gd_thread_get(void)
 /* Registers the calling thread as the process's first, from the constructor or a fork's child. */
 void gd_thread_init_main(uint64_t now);
 
-/* True in a child that vfork made and that has not exec'd yet; clears a stale mark otherwise. */
+/*
+ * True in a child that runs on its parent's image: made by vfork and not exec'd yet, or by a bare
+ * clone.  Clears a stale mark otherwise.
+ */
 bool gd_thread_is_vfork_child(void);
+
+/*
+ * The calling thread is about to lose its clocks: what it did is booked, then it is watched no
+ * more; its slot stays, for the sampler to look what it does.  Returns what gives them back.
+ */
+struct gd_local *gd_thread_go_blind(void);
+void gd_thread_see_again(struct gd_local *self);
 
 /* Prepares the key whose destructor tells us of a thread's end.  Context: constructor. */
 void gd_thread_init_key(void);

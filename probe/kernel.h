@@ -15,7 +15,7 @@ void gd_kernel_note_machine(struct gd_target *target);
  * lags by up to a tick, so: as long as the process's CPU clock moves and a thread ran for all of
  * its last 40 ms window, it is on a CPU; else its state is read, and one that is runnable but did
  * not run all the time was on a CPU with the probability that the window shows. A gd_joint_ask_fn;
- * arg points to a struct gd_kernel_ask.
+ * target->ask says when that is; arg is not used.
  */
 struct gd_kernel_ask {
 	uint64_t now_ns; /* CLOCK_MONOTONIC of this scan */

@@ -403,6 +403,7 @@ static void prepare_signals(void)
 	signal(SIGINT, SIG_IGN);
 	signal(SIGHUP, SIG_IGN);
 	signal(SIGPIPE, SIG_IGN);
+	signal(SIGXFSZ, SIG_IGN); /* the target's limit may be ours */
 }
 
 int main(int argc, char **argv)

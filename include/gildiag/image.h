@@ -13,6 +13,7 @@
 #define GD_IMAGE_BYTES	  (64ull << 20)
 #define GD_IMAGE_SECTIONS (GD_SECTION_COUNT - 1)
 #define GD_PAGE_BYTES	  4096ull
+#define GD_CACHE_LINE	  64ull
 
 #define GD_JOINT_CAPACITY  1024
 #define GD_GIL_CAPACITY	   16
@@ -73,7 +74,9 @@ static inline void gd_image_init(void *image)
 	};
 	struct gd_file_header *header = (struct gd_file_header *)image;
 	struct gd_section *sections = gd_image_sections(image);
-	uint64_t offset = sizeof(*header) + GD_IMAGE_SECTIONS * sizeof(*sections);
+	uint64_t offset = (sizeof(*header) + sizeof(plan) / sizeof(plan[0]) * sizeof(*sections) +
+			   GD_CACHE_LINE - 1) &
+			  ~(GD_CACHE_LINE - 1ull);
 
 	__builtin_memcpy(header->magic, GD_MAGIC, sizeof(GD_MAGIC));
 	header->abi_major = GD_ABI_MAJOR;

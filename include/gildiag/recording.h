@@ -294,6 +294,9 @@ struct gd_hello {
 };
 GD_ASSERT_SIZE(gd_hello, 16);
 
+/* An agent holds no longer path of a session's folder. */
+#define GD_SESSION_PATH_MAX 1000
+
 /* Names inside a session folder. */
 #define GD_SESSION_MARKER "gildiag.session" /* held with flock while a sampler works */
 #define GD_SESSION_SOCKET "sampler.sock"

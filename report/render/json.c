@@ -410,6 +410,7 @@ static json_t *make_recording(const struct gd_analysis *analysis)
 {
 	const struct gd_session_model *session = analysis->session;
 	uint64_t lost[GD_LOST_COUNT] = {0}, rows[GD_SECTION_COUNT] = {0};
+	uint64_t unfollowed = analysis->unfollowed;
 	bool complete = true, collected = false;
 	json_t *sources = json_array();
 	double end_s = 0;
@@ -425,6 +426,9 @@ static json_t *make_recording(const struct gd_analysis *analysis)
 		for (unsigned int k = 1; k < GD_SECTION_COUNT; k++)
 			rows[k] += process->lost_rows[k];
 	}
+	/* What the agents could not follow, or what the kernel counted beside those who were. */
+	if (unfollowed < lost[GD_LOST_CHILDREN])
+		unfollowed = lost[GD_LOST_CHILDREN];
 	json_array_append_new(sources, json_string("agent"));
 	if (collected)
 		json_array_append_new(sources, json_string("sampler"));
@@ -434,11 +438,12 @@ static json_t *make_recording(const struct gd_analysis *analysis)
 		make_started(session->processes[0].started_epoch_s), "duration_s",
 		number(end_s - session->processes[0].start_s), "complete",
 		(int)(complete && !session->unreadable), "sources", sources, "lost", "processes",
-		integer(session->unreadable + analysis->unfollowed), "threads",
+		integer(session->unreadable + unfollowed), "threads",
 		integer(lost[GD_LOST_THREADS]), "locks", integer(rows[GD_SECTION_LOCKS]), "sites",
-		json_integer(0), "samples", integer(rows[GD_SECTION_JOINT]), "events",
-		integer(lost[GD_LOST_NESTED]), "descriptors",
-		integer(lost[GD_LOST_FDS] + lost[GD_LOST_EPOLLS]), "gils",
+		integer(rows[GD_SECTION_STRINGS] + rows[GD_SECTION_FRAMES] +
+			rows[GD_SECTION_STACKS] + rows[GD_SECTION_SAMPLES]),
+		"samples", integer(rows[GD_SECTION_JOINT]), "events", integer(lost[GD_LOST_NESTED]),
+		"descriptors", integer(lost[GD_LOST_FDS] + lost[GD_LOST_EPOLLS]), "gils",
 		integer(rows[GD_SECTION_GILS]), "ended_threads", integer(rows[GD_SECTION_ENDED]),
 		"overhead_share", number(analysis->overhead));
 }

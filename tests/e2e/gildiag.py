@@ -140,6 +140,15 @@ class Trial:
         """PIDs of samplers that work for a folder under ours."""
         return samplers_for(self._top)
 
+    def sampler(self, timeout=10):
+        """The PID of the only one.  It is seen a moment after the target has gone on: look again."""
+        end = time.monotonic() + timeout
+        while not (found := self.samplers()) and time.monotonic() < end:
+            os.sched_yield()
+        if len(found) != 1:
+            raise AssertionError("there is not one sampler: %s" % found)
+        return found[0]
+
     def wait_for_samplers(self, timeout=10):
         """Waits for their end; returns the PIDs of those that did not."""
         end = time.monotonic() + timeout

@@ -64,7 +64,8 @@ static enum gd_on_cpu ask(struct gd_target *target)
 	enum gd_on_cpu answer;
 	uint32_t slot = 0;
 
-	gd_kernel_ask(target, &slot, 1, &answer, &what);
+	target->ask = &what;
+	gd_kernel_ask(target, &slot, 1, &answer, NULL);
 	return answer;
 }
 
