@@ -278,6 +278,7 @@ struct gd_thread {
 GD_ASSERT_SIZE(gd_thread, 896);
 
 #include "recording_rows.h"
+#include "recording_sites.h"
 
 /* ---- Hand-over: one message from an agent to the sampler, the memfd beside it ---------------- */
 

@@ -5,10 +5,11 @@
  */
 #include "cpython_frames.h"
 
-#define CHAIN_MAX    4096     /* frames that are looked at, the interpreter's own included */
+#define CHAIN_MAX    4096      /* frames that are looked at, the interpreter's own included */
 #define BYTECODE_MAX 0x1000000 /* bytes of one function */
 
-/* From 3.12 on the chain holds frames of the interpreter itself (Include/internal/pycore_frame.h). */
+/* From 3.12 on the chain holds frames of the interpreter itself (Include/internal/pycore_frame.h).
+ */
 #define OWNER_OF_INTERPRETER 3
 
 static bool read_first_frame(const struct gd_cpython *python, uint64_t tstate, uint64_t *ret_frame)
@@ -72,8 +73,8 @@ static bool read_instr(const struct gd_cpython *python, uint64_t frame, uint64_t
 	return bytes >= -2 && bytes < BYTECODE_MAX;
 }
 
-int gd_cpython_walk(const struct gd_cpython *python, uint64_t tstate, struct gd_cpython_frame *frames,
-		    int max)
+int gd_cpython_walk(const struct gd_cpython *python, uint64_t tstate,
+		    struct gd_cpython_frame *frames, int max)
 {
 	const struct gd_cpython_offsets *o = &python->offsets;
 	uint64_t frame;

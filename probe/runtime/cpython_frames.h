@@ -5,11 +5,12 @@
 
 #include "cpython_offsets.h"
 
-/* Exported objects of the interpreter that prove a pointer to be what we take it for; 0: not known. */
+/* Exported objects of the interpreter that prove a pointer to be what we take it for; 0: not known.
+ */
 struct gd_cpython_types {
-	uint64_t code;    /* &PyCode_Type */
+	uint64_t code;	  /* &PyCode_Type */
 	uint64_t unicode; /* &PyUnicode_Type */
-	uint64_t bytes;   /* &PyBytes_Type */
+	uint64_t bytes;	  /* &PyBytes_Type */
 };
 
 struct gd_cpython {
@@ -29,7 +30,7 @@ struct gd_cpython_frame {
  * the caller.  Returns their number; negative where something read was not what it should be: then
  * no frame counts.  Exact where the thread is inside a C call.
  */
-int gd_cpython_walk(const struct gd_cpython *python, uint64_t tstate, struct gd_cpython_frame *frames,
-		    int max);
+int gd_cpython_walk(const struct gd_cpython *python, uint64_t tstate,
+		    struct gd_cpython_frame *frames, int max);
 
 #endif

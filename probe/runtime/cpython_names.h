@@ -11,7 +11,7 @@
 struct gd_cpython_names {
 	char file[GD_CPYTHON_FILE_BYTES]; /* UTF-8; of a longer path the end */
 	char function[GD_CPYTHON_NAME_BYTES];
-	int32_t line;       /* 0: the instruction belongs to no line */
+	int32_t line;	    /* 0: the instruction belongs to no line */
 	int32_t first_line; /* of the function */
 };
 
@@ -31,8 +31,8 @@ bool gd_cpython_identify(const struct gd_cpython *python, uint64_t code,
 			 struct gd_cpython_code_identity *ret_identity);
 
 /*
- * Is this the file of a library (the interpreter's own, or an installed package), not of the program?
- * For choosing the line that is shown to a user; no verdict may rest on it.
+ * Is this the file of a library (the interpreter's own, or an installed package), not of the
+ * program? For choosing the line that is shown to a user; no verdict may rest on it.
  */
 bool gd_cpython_is_library(const char *file);
 

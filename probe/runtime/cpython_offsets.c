@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Offsets up to 3.12 were read from the DWARF of each minor version's builds; within a minor version
- * these fields have not moved (patch releases moved later ones only).  3.13 and later publish theirs.
+ * Offsets up to 3.12 were read from the DWARF of each minor version's builds; within a minor
+ * version these fields have not moved (patch releases moved later ones only).  3.13 and later
+ * publish theirs.
  */
 #include "cpython_offsets.h"
 
@@ -32,7 +33,7 @@ static const struct published {
 /* clang-format on */
 
 #define PUBLISHED_BYTES 744
-#define STRUCT_MAX      4096 /* none of these fields lies deeper in its structure */
+#define STRUCT_MAX	4096 /* none of these fields lies deeper in its structure */
 
 /* One published offset; clears *ok when it is none. */
 static uint16_t take(const uint64_t *block, uint16_t at, bool *ok)

@@ -234,92 +234,80 @@ void gd_words_advice(const struct gd_judged *judged, const struct gd_advice *adv
 }
 
 /* What the advice rests on and what it costs, in one or two sentences. */
-void gd_words_why(const struct gd_judged *judged, char *buf, size_t size_bytes)
+static const char *why_threads(const struct gd_verdict *verdict, const struct gd_facts *f)
 {
-	const struct gd_facts *f = &judged->facts;
-	const struct gd_verdict *verdict = &judged->verdict;
-	const char *text = "";
+	if (verdict->class == GD_VERDICT_COMPUTING)
+		return f->is_python ? "The computing releases the GIL, so threads run at the same "
+				      "time, and share memory."
+				    : "One CPU works while others are free.";
+	if (f->outside_processes >= 1.5)
+		return "The same overlap without start-up and pickling, and with shared memory.";
+	if (f->sleeping >= 0.5)
+		return "If time.sleep stands for real waiting, threads overlap it; if it paces the "
+		       "program, leave it as it is.";
+	return "While one thread waits, others go on. Threads cost little and share memory.";
+}
 
+static const char *why_leave(const struct gd_verdict *verdict, const struct gd_facts *f)
+{
+	if (verdict->class == GD_VERDICT_IDLE)
+		return "Measure it while it has work to do.";
+	if (verdict->class == GD_VERDICT_COMPUTING)
+		return f->cpus < 1.5
+			       ? "On one CPU no model of concurrency makes computing faster."
+			       : "The CPUs are busy already: more workers would only share them.";
+	if (f->loop_timer >= 0.5)
+		return "Nothing is outstanding but timers that it set itself.";
+	return "The waits overlap already: more of the same gains little.";
+}
+
+static const char *why(const struct gd_verdict *verdict, const struct gd_facts *f)
+{
 	switch (verdict->advice.action) {
 	case GD_ACTION_THREADS:
-		if (verdict->class == GD_VERDICT_COMPUTING)
-			text = f->is_python ? "The computing releases the GIL, so threads run at "
-					      "the same "
-					      "time, and share memory."
-					    : "One CPU works while others are free.";
-		else if (f->outside_processes >= 1.5)
-			text = "The same overlap without start-up and pickling, and with shared "
-			       "memory.";
-		else if (f->sleeping >= 0.5)
-			text = "If time.sleep stands for real waiting, threads overlap it; if it "
-			       "paces the "
-			       "program, leave it as it is.";
-		else
-			text = "While one thread waits, others go on. Threads cost little and "
-			       "share memory.";
-		break;
-	case GD_ACTION_PROCESSES:
-		text = "Threads cannot compute at the same time under the GIL; processes can. They "
-		       "cost "
-		       "start-up, pickling, and share no memory.";
-		break;
-	case GD_ACTION_ASYNCIO:
-		text = "The loop awaits one operation after another; together they take as long as "
-		       "the "
-		       "longest.";
-		if (f->looped < 0.5)
-			text = "A task costs far less than a thread.";
-		break;
+		return why_threads(verdict, f);
 	case GD_ACTION_LEAVE:
-		if (verdict->class == GD_VERDICT_IDLE)
-			text = "Measure it while it has work to do.";
-		else if (verdict->class == GD_VERDICT_COMPUTING && f->cpus < 1.5)
-			text = "On one CPU no model of concurrency makes computing faster.";
-		else if (verdict->class == GD_VERDICT_COMPUTING)
-			text = "The CPUs are busy already: more workers would only share them.";
-		else if (f->loop_timer >= 0.5)
-			text = "Nothing is outstanding but timers that it set itself.";
-		else
-			text = "The waits overlap already: more of the same gains little.";
-		break;
+		return why_leave(verdict, f);
+	case GD_ACTION_PROCESSES:
+		return "Threads cannot compute at the same time under the GIL; processes can. They "
+		       "cost start-up, pickling, and share no memory.";
+	case GD_ACTION_ASYNCIO:
+		return f->looped < 0.5 ? "A task costs far less than a thread."
+				       : "The loop awaits one operation after another; together "
+					 "they take as long as the longest.";
 	case GD_ACTION_FIX_LOCK:
-		text = "The threads take turns at it. Hold it for less, split it, or do the work "
+		return "The threads take turns at it. Hold it for less, split it, or do the work "
 		       "outside.";
-		break;
 	case GD_ACTION_FREE_GIL:
-		text = "While it waits no other thread can run. Until it is mended, processes "
+		return "While it waits no other thread can run. Until it is mended, processes "
 		       "help.";
-		break;
 	case GD_ACTION_FEWER_WORKERS:
-		text = "More threads want to run than there are CPUs; they only take turns.";
-		break;
+		return "More threads want to run than there are CPUs; they only take turns.";
 	case GD_ACTION_MORE_CPU:
-		text = "It wants to run and is kept waiting: other programs, or a quota, take the "
+		return "It wants to run and is kept waiting: other programs, or a quota, take the "
 		       "CPU.";
-		break;
 	case GD_ACTION_FIX_IO:
-		text = "No model of concurrency makes a disk faster; threads help where it takes "
-		       "requests "
-		       "side by side.";
-		break;
+		return "No model of concurrency makes a disk faster; threads help where it takes "
+		       "requests side by side.";
 	case GD_ACTION_LARGER_TASKS:
-		text = "A task costs the pool some 80 us, whatever it does: queue, pickle, wake.";
-		break;
+		return "Whatever a task does, a pool queues it, pickles it and wakes a worker: "
+		       "that costs more than these tasks do.";
 	case GD_ACTION_FIX_MEMORY:
-		text = "Every argument and result is copied twice: use shared memory, or threads.";
-		break;
+		return "Every argument and result is copied twice: use shared memory, or threads.";
 	case GD_ACTION_FIX_SPIN:
-		text = "The CPU time is spent asking whether something has happened.";
-		break;
+		return "The CPU time is spent asking whether something has happened.";
 	case GD_ACTION_LOOK_IN_CHILD:
-		text = "This process only waits for it; several children at once would overlap.";
-		break;
+		return "This process only waits for it; several children at once would overlap.";
 	case GD_ACTION_CANNOT_SAY:
-		text = f->unknown >= 0.2 ? "Of those waits nothing is known but how long they took."
+		return f->unknown >= 0.2 ? "Of those waits nothing is known but how long they took."
 					 : "So few looks make no verdict that would stand.";
-		break;
 	}
-	snprintf(buf, size_bytes, "%s", text);
+	return "";
+}
+
+void gd_words_why(const struct gd_judged *judged, char *buf, size_t size_bytes)
+{
+	snprintf(buf, size_bytes, "%s", why(&judged->verdict, &judged->facts));
 }
 
 /* ---- Evidence
