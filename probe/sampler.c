@@ -12,6 +12,8 @@
  */
 #include "clock.h"
 #include "kernel.h"
+#include "machine.h"
+#include "on_cpu.h"
 #include "store.h"
 #include "tree.h"
 #include <errno.h>
@@ -106,7 +108,7 @@ static void add_target(struct sampler *sampler, int memfd, int32_t pid)
 	}
 	if (gd_target_new(memfd, pid, &target) != 0)
 		return;
-	gd_kernel_note_machine(target);
+	gd_machine_note(target);
 	gd_kernel_note_totals(target);
 	gd_kernel_note_modules(target);
 	target->next = sampler->tree.targets;
@@ -245,9 +247,13 @@ static void look_at(struct sampler *sampler, struct gd_target *target, uint64_t 
 		    struct gd_picture *tree)
 {
 	uint64_t ticks = gd_target_ticks(target);
-	double late = (double)(now_ns - sampler->next_ns) * ticks_per_ns(target, ticks, now_ns);
-	struct gd_kernel_ask ask = {.now_ns = now_ns, .now_ticks = ticks, .random = draw(sampler)};
-	struct gd_joint_world world = {gd_kernel_ask, gd_tree_is_pipe_followed, gd_tree_has_child,
+	double rate = ticks_per_ns(target, ticks, now_ns);
+	double late = (double)(now_ns - sampler->next_ns) * rate;
+	struct gd_on_cpu_when when = {.now_ns = now_ns,
+				      .now_ticks = ticks,
+				      .ticks_per_ns = rate,
+				      .random = draw(sampler)};
+	struct gd_joint_world world = {gd_on_cpu_ask, gd_tree_is_pipe_followed, gd_tree_has_child,
 				       &sampler->tree};
 	struct gd_picture picture;
 
@@ -255,7 +261,7 @@ static void look_at(struct sampler *sampler, struct gd_target *target, uint64_t 
 	if (__atomic_load_n(&target->process->end, __ATOMIC_ACQUIRE) != GD_END_RUNNING ||
 	    sampler->next_ns <= target->planned_ns)
 		return;
-	target->ask = &ask;
+	target->when = &when;
 	gd_picture_take(target, ticks - (uint64_t)late, &world, &picture);
 	gd_picture_merge(tree, &picture);
 	gd_picture_store(&picture, sampler->next_ns - target->planned_ns,

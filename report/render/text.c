@@ -215,7 +215,7 @@ static void print_lines(const struct page *page, const struct gd_judged *judged)
 		if (s < 0.001)
 			continue;
 		gd_place_text(hot->place, page->style->utf8, 40, place, sizeof(place));
-		fprintf(page->out, "%s %8s  %-40s  %.16s\n", shown ? "     " : "waits",
+		fprintf(page->out, "%s %8s  %-40s  %.21s\n", shown ? "     " : "waits",
 			format_s(s, waited), place, cause_words(hot->cause));
 		shown++;
 	}
