@@ -188,6 +188,7 @@ void gd_gil_take(struct gd_gil_known *gil)
 		__atomic_fetch_sub(&row->waiters, 1, __ATOMIC_RELAXED);
 		book_wait(row, now - self->gil_wait_began);
 		self->gil_sample_due += gd_site_due(self, now - self->gil_wait_began);
+		self->has_gil_due = self->gil_sample_due != 0;
 	}
 	self->slot->gil = (uint32_t)(gil - gd_gils) + 1;
 	self->slot->gil_takes++;
@@ -211,7 +212,12 @@ void gd_gil_drop(struct gd_gil_known *gil)
 	self->slot->gil_drops++;
 	self->slot->gil_hold += held;
 	self->gil_held = held;
-	gd_account_enter(self, GD_CAUSE_CPU_FREE, now);
+	/*
+	 * Who is woken now may take this CPU from us before we get out of drop_gil, and keep it for
+	 * as long as it holds the GIL.  We are not short of a CPU then, but of the GIL.
+	 */
+	self->has_gil_due |= __atomic_load_n(&gil->row->waiters, __ATOMIC_RELAXED) != 0;
+	gd_account_enter(self, self->has_gil_due ? GD_CAUSE_GIL : GD_CAUSE_CPU_FREE, now);
 }
 
 void gd_gil_wait(struct gd_gil_known *gil)
@@ -228,12 +234,17 @@ void gd_gil_wait(struct gd_gil_known *gil)
 	gd_account_enter(self, GD_CAUSE_GIL, self->gil_wait_began);
 }
 
-void gd_gil_sample(struct gd_local *self)
+void gd_gil_settle(struct gd_local *self)
 {
 	uint64_t due = self->gil_sample_due;
 
+	self->has_gil_due = false;
 	self->gil_sample_due = 0;
-	if (!self->is_busy)
+	if (self->is_busy)
+		return;
+	if (!self->slot->gil && self->slot->cause == GD_CAUSE_GIL)
+		gd_account_enter(self, GD_CAUSE_CPU_FREE, gd_ticks());
+	if (due)
 		gd_site_sample(self, GD_CAUSE_GIL, due);
 }
 

@@ -50,8 +50,11 @@ static inline bool gd_gil_mutex_is(const void *mutex)
 	return (uintptr_t)mutex - gd_gils[0].cond == GD_GIL_MUTEX;
 }
 
-/* Samples the wait for the GIL that has just ended, now that its mutex is free. */
-void gd_gil_sample(struct gd_local *self);
+/*
+ * The GIL's mutex is free again: samples the wait that has just ended, or ends the handing over to
+ * a waiter.
+ */
+void gd_gil_settle(struct gd_local *self);
 
 /*
  * A condition that is no known GIL's is about to be signalled: is it a switch condition?

@@ -49,6 +49,7 @@ struct gd_local {
 	bool poll_was_io;     /* how the last poll of a quiet client socket ended: the next guess */
 	bool is_busy;	      /* inside our own bookkeeping: a signal handler must not enter */
 	bool is_waiting_gil;  /* between the first timed wait for a GIL and the take */
+	bool has_gil_due;     /* something is to be settled when the GIL's mutex is free */
 	uint8_t key_rounds;   /* of the thread-specific-data destructor */
 	uint32_t held_next;   /* where the next entry of held goes */
 	uintptr_t wait_frame; /* stack address of the open wait, to notice a longjmp out of it */
@@ -64,10 +65,10 @@ struct gd_local {
 	struct gd_held held[GD_HELD_MAX]; /* a ring: the locks that it acquired last */
 	uint64_t gil_wait_began;	  /* ticks */
 	uint64_t gil_held;		  /* ticks, its last hold */
-	uint64_t gil_sample_due; /* weight of a sample to take when the GIL's mutex is free */
-	uint64_t tstate;	 /* PyThreadState that last took a GIL here; 0: none */
-	uint64_t until_sample;	 /* ticks of waiting until the next one */
-	uint64_t dice;		 /* state of the random numbers; 0: not thrown yet */
+	uint64_t gil_sample_due;	  /* weight of a sample to take then */
+	uint64_t tstate;		  /* PyThreadState that last took a GIL here; 0: none */
+	uint64_t until_sample;		  /* ticks of waiting until the next one */
+	uint64_t dice;			  /* state of the random numbers; 0: not thrown yet */
 	struct gd_site_cached cache[GD_SITE_CACHE];
 	void *(*start)(void *);
 	void *start_arg;

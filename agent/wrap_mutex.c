@@ -88,7 +88,7 @@ GD_EXPORT int pthread_mutex_trylock(pthread_mutex_t *mutex)
 	return ret;
 }
 
-/* A release that others wait for; or the GIL's mutex is free, and a sample of its waiter is due. */
+/* A release that others wait for. */
 static __attribute__((noinline)) int unlock_watched(pthread_mutex_t *mutex, struct gd_local *self,
 						    uintptr_t returns_to)
 {
@@ -117,8 +117,8 @@ GD_EXPORT int pthread_mutex_unlock(pthread_mutex_t *mutex)
 		return GD_REAL(pthread_mutex_unlock)(mutex);
 	if (gd_gil_owns_mutex(mutex)) {
 		ret = GD_REAL(pthread_mutex_unlock)(mutex);
-		if (__builtin_expect(self->gil_sample_due != 0, 0) && gd_gil_mutex_is(mutex))
-			gd_gil_sample(self);
+		if (__builtin_expect(self->has_gil_due, 0) && gd_gil_mutex_is(mutex))
+			gd_gil_settle(self);
 		return ret;
 	}
 	if (!gd_thread_is_one_of_many || !gives_back(mutex))

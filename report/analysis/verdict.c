@@ -430,17 +430,27 @@ static struct gd_facts shifted(const struct gd_facts *facts, double toward_compu
 	return moved;
 }
 
+/*
+ * Two standard errors of the share of computing (Agresti and Coull's, which stays sound near 0 and
+ * 1), neighbouring instants being alike: one in four counts.
+ */
+static double sampling_error(const struct gd_facts *facts)
+{
+	double n = facts->instants / 4 + 4;
+	double p = (facts->computing * facts->instants / 4 + 2) / n;
+
+	return facts->has_picture ? fmin(0.15, 2 * sqrt(p * (1 - p) / n)) : 0.15;
+}
+
 static enum gd_confidence judge_confidence(const struct gd_facts *facts)
 {
 	enum gd_verdict_class class = class_of(facts);
 	const struct rule *rule = find_rule(facts);
-	/* Two standard errors of a share, neighbouring instants being alike: one in four counts. */
-	double sampling = facts->has_picture ? 2 * sqrt(0.25 / fmax(1, facts->instants / 4)) : 0.2;
+	double sampling = sampling_error(facts);
 	bool same_class = true, same_action = true;
 
 	if (rule->action == GD_ACTION_CANNOT_SAY)
 		return GD_CONFIDENCE_LOW;
-	sampling = fmin(sampling, 0.15);
 	for (int way = -1; way <= 1; way++) {
 		struct gd_facts moved = shifted(facts,
 						way < 0	  ? -sampling

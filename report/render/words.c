@@ -325,7 +325,7 @@ void gd_words_evidence(const struct gd_reason *reason, char *buf, size_t size_by
 		[GD_EVIDENCE_LOOP_TIMER] = "own timers %.0f %%",
 		[GD_EVIDENCE_CHILD] = "waiting for a child %.0f %%",
 		[GD_EVIDENCE_FILES] = "%.0f %% of the waits are files",
-		[GD_EVIDENCE_STARVED] = "too little CPU %.0f %%",
+		[GD_EVIDENCE_STARVED] = "no free CPU %.0f %% of the time one was wanted",
 		[GD_EVIDENCE_LOCK] = "%.1f threads waiting for one lock",
 		[GD_EVIDENCE_HELD_WAITS] = "%.0f %% of the waits hold the GIL",
 		[GD_EVIDENCE_IDLE] = "idle %.0f %%",
