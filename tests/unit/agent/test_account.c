@@ -133,6 +133,19 @@ static void a_wait_that_was_left_by_a_jump_ends_with_the_next(void **state)
 	assert_false(gd_self->in_wait);
 }
 
+static void an_end_without_a_beginning_books_nothing(void **state)
+{
+	uint32_t seq;
+
+	(void)state;
+	gd_awake_begin_span(0);
+	seq = gd_self->slot->seq;
+	compute(1);
+	assert_int_equal(gd_account_end(gd_self, GD_CAUSE_RECV), 0);
+	assert_int_equal(gd_self->slot->seq, seq);
+	assert_int_equal(gd_self->slot->cause, GD_CAUSE_CPU_FREE);
+}
+
 static void a_signal_handler_inside_our_books_stays_out(void **state)
 {
 	(void)state;
@@ -251,6 +264,24 @@ static void a_span_settles_itself_when_it_is_long_enough(void **state)
 	assert_int_equal(gd_self->touched, 1u << GD_CAUSE_RECV); /* of the span that began there */
 }
 
+static void a_span_knows_nothing_of_the_one_before(void **state)
+{
+	struct gd_thread *slot = gd_self->slot;
+
+	(void)state;
+	gd_awake_begin_span(0);
+	compute(50);
+	wait_for(GD_CAUSE_FILE, 10);
+	wait_for(GD_CAUSE_RECV, 100);
+	settle(); /* 50 s lost, 110 s waited */
+	gd_self->flushed_cpu -= GD_AWAKE_S(25);
+	wait_for(GD_CAUSE_RECV, 40);
+	settle();
+	assert_near(seconds(slot->off_in[1]), 50, NEAR_S);
+	assert_near(seconds(slot->cpu_in[GD_CAUSE_RECV]), 25, NEAR_S);
+	assert_near(seconds(slot->cpu_in[GD_CAUSE_FILE]), 0, NEAR_S);
+}
+
 static void under_a_filter_no_system_call_is_made(void **state)
 {
 	struct gd_thread *slot;
@@ -332,11 +363,13 @@ int main(void)
 		TEST(a_wait_may_turn_out_to_have_been_for_something_else),
 		TEST(what_waits_inside_a_wait_is_part_of_it),
 		TEST(a_wait_that_was_left_by_a_jump_ends_with_the_next),
+		TEST(an_end_without_a_beginning_books_nothing),
 		TEST(a_signal_handler_inside_our_books_stays_out),
 		TEST(waits_that_hold_the_gil_are_added_up_unless_brief),
 		TEST(a_nap_is_a_yield),
 		TEST(a_span_is_settled_by_the_cpu_clock),
 		TEST(a_span_settles_itself_when_it_is_long_enough),
+		TEST(a_span_knows_nothing_of_the_one_before),
 		TEST(under_a_filter_no_system_call_is_made),
 		TEST(a_child_on_our_image_writes_nothing_more),
 		TEST(whatever_happens_the_sums_add_up),

@@ -183,6 +183,19 @@ static void descriptors_beyond_the_table_are_counted(void **state)
 	assert_true(gd_process->lost[GD_LOST_FDS] > before);
 }
 
+static void the_first_descriptor_is_one_like_others(void **state)
+{
+	int file = open_here("file"), before = dup(0);
+
+	(void)state;
+	assert_int_equal(dup2(file, 0), 0);
+	assert_int_equal(gd_fd_role(0), GD_ROLE_FILE);
+	if (before >= 0)
+		dup2(before, 0);
+	close(before);
+	close(file);
+}
+
 /* ---- Names and ends ---- */
 
 static void a_number_that_is_used_again_is_another_thing(void **state)
@@ -502,6 +515,7 @@ int main(void)
 		cmocka_unit_test(who_has_the_name_was_connected_to),
 		cmocka_unit_test(under_a_filter_nobody_is_asked),
 		cmocka_unit_test(descriptors_beyond_the_table_are_counted),
+		cmocka_unit_test(the_first_descriptor_is_one_like_others),
 		cmocka_unit_test(a_number_that_is_used_again_is_another_thing),
 		cmocka_unit_test(a_pipe_whose_other_end_was_closed_leads_elsewhere),
 		cmocka_unit_test(a_second_name_is_the_same_thing),

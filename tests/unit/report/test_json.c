@@ -165,6 +165,19 @@ static void classes_add_up_to_the_time_of_the_threads(void **state)
 	}
 }
 
+static void causes_are_listed_where_there_was_any(void **state)
+{
+	json_t *report = render_story("fetch");
+	json_t *causes = at(report, "threads.0.causes");
+
+	(void)state;
+	assert_near(number_at(causes, "recv.wall_s"), 9.3, 1e-6);
+	assert_near(number_at(causes, "recv.count"), 620, 0);
+	assert_near(number_at(causes, "cpu_gil.wall_s"), 0.4, 1e-6); /* computing has no count */
+	assert_null(json_object_get(causes, "sem"));
+	json_decref(report);
+}
+
 static void shares_are_between_nothing_and_all(void **state)
 {
 	(void)state;
@@ -307,6 +320,7 @@ int main(void)
 		cmocka_unit_test(every_kind_of_report_is_json),
 		cmocka_unit_test(times_are_seconds_and_nanoseconds),
 		cmocka_unit_test(classes_add_up_to_the_time_of_the_threads),
+		cmocka_unit_test(causes_are_listed_where_there_was_any),
 		cmocka_unit_test(shares_are_between_nothing_and_all),
 		cmocka_unit_test(what_was_not_measured_is_null),
 		cmocka_unit_test(a_program_without_a_gil_has_none),

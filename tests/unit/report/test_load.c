@@ -439,6 +439,9 @@ static void a_gil_that_is_held_at_the_end_is_held_until_then(void **state)
 	recording.gils[0].taken = GD_RECORDING_AT(7);
 	process = load();
 	assert_near(process.gils[0].hold_s, 1, NEAR_S);
+	assert_false(process.gils[0].is_alive);
+	recording.gils[0].alive = 1;
+	assert_true(load().gils[0].is_alive);
 	recording.gils[0].holder = 1;
 	process = load();
 	assert_near(process.gils[0].hold_s, 4, NEAR_S);
