@@ -104,6 +104,7 @@ static void assert_asked(const char *what, int fd, enum gd_role role)
 
 static void the_kernel_knows_what_nobody_saw_being_made(void **state)
 {
+	int timer = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC);
 	struct connection c = make_connection();
 	int ends[2], pair[2];
 	sigset_t set;
@@ -120,14 +121,16 @@ static void the_kernel_knows_what_nobody_saw_being_made(void **state)
 	assert_asked("socketpair", pair[1], GD_ROLE_PIPE);
 	assert_asked("device", open("/dev/null", O_RDWR | O_CLOEXEC), GD_ROLE_OTHER);
 	assert_asked("eventfd", eventfd(0, EFD_CLOEXEC), GD_ROLE_OWN);
-	assert_asked("timerfd", timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC), GD_ROLE_TIMER);
 	assert_asked("signalfd", signalfd(-1, &set, SFD_CLOEXEC), GD_ROLE_SIGNAL);
+	assert_asked("a large number", (int)syscall(SYS_fcntl, timer, F_DUPFD_CLOEXEC, 1234),
+		     GD_ROLE_TIMER);
 	assert_asked("epoll", epoll_create1(EPOLL_CLOEXEC), GD_ROLE_EPOLL);
 	assert_asked("pidfd", (int)syscall(SYS_pidfd_open, getpid(), 0), GD_ROLE_CHILD);
 	assert_asked("unconnected socket", make_socket(SOCK_DGRAM), GD_ROLE_SOCKET);
 	assert_asked("listener", c.listener, GD_ROLE_LISTENER);
 	assert_asked("client", c.client, GD_ROLE_CLIENT);
 	assert_asked("terminal", posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC), GD_ROLE_TTY);
+	assert_asked("timerfd", timer, GD_ROLE_TIMER);
 	close(c.accepted);
 	assert_int_equal(gd_fd_role(-1), GD_ROLE_UNKNOWN);
 	assert_int_equal(gd_fd_role(c.accepted), GD_ROLE_UNKNOWN);
@@ -331,7 +334,7 @@ static void a_set_counts_its_members_by_what_they_are(void **state)
 {
 	struct connection c = make_connection();
 	struct gd_fd_set set = {0};
-	int ends[2], file = open_here("file");
+	int ends[2], file = open_here("file"), quiet = make_socket(SOCK_DGRAM);
 
 	(void)state;
 	assert_int_equal(pipe(ends), 0);
@@ -339,10 +342,11 @@ static void a_set_counts_its_members_by_what_they_are(void **state)
 	gd_fd_count(&set, c.listener);
 	gd_fd_count(&set, c.accepted);
 	gd_fd_count(&set, c.client);
+	gd_fd_count(&set, quiet);
 	gd_fd_count(&set, ends[0]);
 	gd_fd_count(&set, file);
 	assert_int_equal(set.servers, 2);
-	assert_int_equal(set.clients, 1);
+	assert_int_equal(set.clients, 2);
 	assert_int_equal(set.outstanding, 1);
 	assert_int_equal(set.own, 1);
 	assert_int_equal(set.others, 1);
@@ -351,6 +355,7 @@ static void a_set_counts_its_members_by_what_they_are(void **state)
 	close(ends[0]);
 	close(ends[1]);
 	close(file);
+	close(quiet);
 }
 
 static void add_to(int epfd, int fd)

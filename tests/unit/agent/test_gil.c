@@ -376,6 +376,10 @@ static void a_wait_lasts_from_the_first_timed_wait_to_the_take(void **state)
 	assert_int_equal(slot->ticks[GD_CAUSE_GIL], GD_AWAKE_S(15));
 	assert_int_equal(slot->count[GD_CAUSE_GIL], 1);
 	assert_int_equal(slot->ticks[GD_CAUSE_COND], 0);
+	take(&gil); /* the next one had not to wait */
+	drop(&gil);
+	assert_int_equal(row->waits, 1);
+	assert_int_equal(row->takes, 3);
 	destroy(&gil);
 }
 
@@ -401,6 +405,17 @@ static void a_holder_that_makes_room_waits_too(void **state)
 	assert_int_equal(known->row->forced, 1);
 	assert_int_equal(known->row->wait, GD_AWAKE_S(3));
 	assert_int_equal(slot->cause, GD_CAUSE_CPU_FREE);
+	/* In a signal handler that hit our own books nothing begins, and nothing ends. */
+	gd_self->is_busy = true;
+	begun = gd_gil_yield_begin(known);
+	gd_gil_wait(known);
+	gd_gil_take(known);
+	gd_self->is_busy = false;
+	assert_false(begun);
+	gd_gil_yield_end(known, begun);
+	assert_int_equal(slot->gil_forced, 1);
+	assert_int_equal(known->row->takes, 1);
+	assert_int_equal(slot->count[GD_CAUSE_GIL], 0);
 	destroy(&gil);
 }
 
@@ -484,6 +499,24 @@ static void an_interpreter_that_ended_leaves_its_row_to_the_next_there(void **st
 	assert_int_equal(rows[0].takes, 2);
 }
 
+static void an_interpreter_elsewhere_gets_a_row_of_its_own(void **state)
+{
+	struct python_gil gils[2];
+
+	(void)state;
+	make(&gils[0]);
+	take(&gils[0]);
+	drop(&gils[0]);
+	destroy(&gils[0]);
+	make(&gils[1]);
+	take(&gils[1]);
+	assert_int_equal(section()->used, 2);
+	assert_int_equal(row_of(&gils[1])->cond, (uintptr_t)&gils[1].cond);
+	assert_int_equal(row_of(&gils[1])->takes, 1);
+	drop(&gils[1]);
+	destroy(&gils[1]);
+}
+
 static void gils_beyond_the_table_are_counted(void **state)
 {
 	struct python_gil *gils = calloc(GD_GIL_CAPACITY + 2, sizeof(*gils));
@@ -540,6 +573,7 @@ int main(void)
 		TEST(a_signal_by_who_does_not_hold_it_is_no_drop),
 		TEST(every_interpreter_has_its_row),
 		TEST(an_interpreter_that_ended_leaves_its_row_to_the_next_there),
+		TEST(an_interpreter_elsewhere_gets_a_row_of_its_own),
 		TEST(gils_beyond_the_table_are_counted),
 		TEST(after_a_fork_the_same_gil_has_a_fresh_row),
 	};

@@ -6,6 +6,7 @@
 #include <lock.h>
 #include <pthread.h>
 #include <string.h>
+#include <sys/wait.h>
 #include <thread.h>
 #include <unit/cmocka_begin.h>
 
@@ -227,6 +228,36 @@ static void a_thread_that_could_not_be_made_leaves_nothing(void **state)
 	assert_int_equal(sum_all().threads, 1);
 }
 
+/* ---- A child on our memory ---- */
+
+static void a_mark_of_a_child_that_is_gone_is_taken_away(void **state)
+{
+	(void)state;
+	gd_vfork_open = 1;
+	assert_ptr_equal(gd_thread_get(), gd_self);
+	assert_int_equal(gd_vfork_open, 0);
+}
+
+static void a_child_that_vfork_made_passes_through(void **state)
+{
+	uint32_t before = gd_self->slot->count[GD_CAUSE_SLEEP];
+	int status;
+	pid_t pid;
+
+	(void)state;
+	gd_vfork_open = 1;
+	pid = fork(); /* its image is ours, as a vfork child's is */
+	if (pid == 0) {
+		bool passes = !gd_thread_get() && gd_thread_is_vfork_child();
+
+		usleep(1);
+		_exit(passes ? 42 : 1);
+	}
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 42);
+	assert_int_equal(gd_self->slot->count[GD_CAUSE_SLEEP], before);
+}
+
 /* ---- A thread that nobody announced ---- */
 
 static int run_unannounced(void *(*start)(void *))
@@ -277,6 +308,8 @@ int main(void)
 		TEST(start_functions_beyond_the_table_are_counted),
 		TEST(threads_beyond_the_slots_are_counted_and_run),
 		TEST(a_thread_that_could_not_be_made_leaves_nothing),
+		TEST(a_mark_of_a_child_that_is_gone_is_taken_away),
+		TEST(a_child_that_vfork_made_passes_through),
 		TEST(a_thread_made_by_somebody_else_registers_at_its_first_call),
 		TEST(while_asleep_nobody_is_registered),
 	};
