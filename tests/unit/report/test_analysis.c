@@ -55,6 +55,7 @@ static void the_process_that_did_most_speaks(void **state)
 	assert_ptr_equal(analysis.main->process, &processes[2]);
 	assert_int_equal(analysis.main->verdict.class, GD_VERDICT_COMPUTING);
 	assert_int_equal(analysis.processes[1].verdict.class, GD_VERDICT_WAITING);
+	assert_ptr_equal(analyse(processes, 2).main->process, &processes[1]);
 }
 
 static void who_sleeps_or_is_kept_from_computing_did_something(void **state)

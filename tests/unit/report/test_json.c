@@ -241,6 +241,28 @@ static void a_ceiling_that_nothing_sets_is_null_and_said(void **state)
 	json_decref(report);
 }
 
+static void alternatives_and_phases_are_those_there_are(void **state)
+{
+	json_t *child = render_story("child"), *fetch = render_story("fetch");
+	json_t *doubtful = render_story("doubtful");
+
+	(void)state;
+	assert_int_equal(json_array_size(at(child, "recommendation.alternatives")), 0);
+	assert_int_equal(json_array_size(at(fetch, "recommendation.alternatives")), 1);
+	assert_string_equal(text_at(fetch, "recommendation.alternatives.0.action"), "asyncio");
+	assert_int_equal(json_array_size(at(fetch, "phases")), 2);
+	assert_string_equal(text_at(fetch, "phases.0.name"), "start");
+	assert_near(number_at(fetch, "phases.0.end_s"), 0.1, 1e-6);
+	assert_near(number_at(fetch, "phases.1.start_s"), 0.1, 1e-6);
+	assert_near(number_at(fetch, "phases.1.end_s"), 10, 1e-6);
+	assert_int_equal(json_array_size(at(doubtful, "phases")), 1);
+	assert_string_equal(text_at(doubtful, "phases.0.name"), "steady");
+	assert_near(number_at(doubtful, "phases.0.start_s"), 0, 0);
+	json_decref(child);
+	json_decref(fetch);
+	json_decref(doubtful);
+}
+
 static void losses_are_counted_by_what_was_lost(void **state)
 {
 	json_t *report;
@@ -325,6 +347,7 @@ int main(void)
 		cmocka_unit_test(what_was_not_measured_is_null),
 		cmocka_unit_test(a_program_without_a_gil_has_none),
 		cmocka_unit_test(a_ceiling_that_nothing_sets_is_null_and_said),
+		cmocka_unit_test(alternatives_and_phases_are_those_there_are),
 		cmocka_unit_test(losses_are_counted_by_what_was_lost),
 		cmocka_unit_test(every_process_and_its_threads_are_listed),
 		cmocka_unit_test(hostile_names_are_text_all_the_same),
