@@ -9,6 +9,7 @@
 #define GD_ACCOUNT_H
 
 #include "clock.h"
+#include "site.h"
 #include "thread.h"
 
 #define GD_FLUSH_US 200
@@ -56,10 +57,10 @@ static inline void gd_account_enter(struct gd_local *self, uint16_t cause, uint6
 
 /*
  * Begins a wait for object; false: do not book it (part of another wait, or a signal handler that
- * hit our own code).  frame is an address in the caller's stack frame.
+ * hit our own code).
  */
 static inline bool gd_account_begin(struct gd_local *self, uint16_t cause, uint64_t object,
-				    uint32_t outside, uintptr_t frame)
+				    uint32_t outside, struct gd_here here)
 {
 	struct gd_thread *slot = self->slot;
 
@@ -68,10 +69,11 @@ static inline bool gd_account_begin(struct gd_local *self, uint16_t cause, uint6
 		return false;
 	}
 	/* Stacks grow down: an open wait below us was left by a longjmp. */
-	if (self->in_wait && frame <= self->wait_frame)
+	if (self->in_wait && here.frame <= self->wait_frame)
 		return false;
 	self->in_wait = true;
-	self->wait_frame = frame;
+	self->wait_frame = here.frame;
+	self->returns_to = here.returns_to;
 	self->wait_began = gd_ticks();
 	slot->object = object;
 	slot->outside = outside;
@@ -89,6 +91,7 @@ static inline uint64_t gd_account_end(struct gd_local *self, uint16_t cause)
 	struct gd_thread *slot = self->slot;
 	uint64_t now = gd_ticks();
 	uint64_t waited = now - self->wait_began;
+	uint64_t due;
 
 	if (!self->in_wait)
 		return 0; /* a signal handler forked: this is the child, its books are new */
@@ -106,6 +109,9 @@ static inline uint64_t gd_account_end(struct gd_local *self, uint16_t cause)
 	gd_account_enter(self, gd_account_computing(self), now);
 	slot->object = 0;
 	self->in_wait = false;
+	due = gd_site_due(self, waited);
+	if (__builtin_expect(due != 0, 0))
+		gd_site_sample(self, cause, due);
 	return waited;
 }
 

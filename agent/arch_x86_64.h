@@ -50,6 +50,38 @@ static inline long gd_syscall6(long n, long a, long b, long c, long d, long e, l
 #define gd_syscall(...) GD_SYSCALL_(__VA_ARGS__, 0, 0, 0, 0, 0, 0, 0)
 
 /*
+ * Adds to two neighbouring words at once; they are aligned to 16 bytes.  gcc would call libatomic
+ * for this, and the agent links libc only.
+ */
+static inline void gd_arch_add_pair(void *words, uint64_t first, uint64_t second)
+{
+	uint64_t *pair = words;
+	uint64_t low = __atomic_load_n(&pair[0], __ATOMIC_RELAXED);
+	uint64_t high = __atomic_load_n(&pair[1], __ATOMIC_RELAXED);
+	bool done;
+
+	do {
+		__asm__ volatile("lock cmpxchg16b %1"
+				 : "=@ccz"(done), "+m"(*(uint64_t(*)[2])pair), "+a"(low), "+d"(high)
+				 : "b"(low + first), "c"(high + second)
+				 : "memory");
+	} while (!done);
+}
+
+/* Reads two neighbouring words as they were at one instant. */
+static inline void gd_arch_read_pair(void *words, uint64_t *ret_first, uint64_t *ret_second)
+{
+	uint64_t low = 0, high = 0;
+
+	__asm__ volatile("lock cmpxchg16b %0"
+			 : "+m"(*(uint64_t(*)[2])words), "+a"(low), "+d"(high)
+			 : "b"(0ull), "c"(0ull)
+			 : "memory", "cc");
+	*ret_first = low;
+	*ret_second = high;
+}
+
+/*
  * A child that shares our memory while we are stopped, on a stack of its own; fn(arg) must not
  * return.  exit_signal 0 makes a child that wait() does not see.  Returns its PID or -errno.
  */
@@ -75,6 +107,28 @@ static inline long gd_arch_vfork_on(void *stack_top, int exit_signal, int (*fn)(
 			   "r"(r8), "r"(f), "r"(a)
 			 : "rcx", "r11", "memory", "cc");
 	return ret;
+}
+
+/*
+ * False for what no program can read there: the kernel answers such a pointer with EFAULT, we must
+ * not die of it.
+ */
+static inline bool gd_arch_may_point(const void *pointer)
+{
+	return (uintptr_t)pointer - 65536 < (1ull << 47) - 65536;
+}
+
+/*
+ * The stack pointer that a jump restores.  glibc keeps it seventh and mangled (PTR_MANGLE, the same
+ * since 2.4); on a libc that does otherwise the result is some number.
+ */
+static inline uintptr_t gd_arch_jump_target(const long *saved)
+{
+	uint64_t pointer = (uint64_t)saved[6];
+	uint64_t guard;
+
+	__asm__("movq %%fs:0x30, %0" : "=r"(guard));
+	return (pointer >> 17 | pointer << 47) ^ guard;
 }
 
 /*

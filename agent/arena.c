@@ -5,6 +5,7 @@
  */
 #include "arena.h"
 #include "clock.h"
+#include "file_limit.h"
 #include <fcntl.h>
 #include <sys/mman.h>
 
@@ -34,6 +35,15 @@ static long create_memfd(void)
 	if (fd == -22) /* EINVAL: a kernel that does not know the flag */
 		fd = gd_syscall(SYS_memfd_create, "gildiag", MFD_CLOEXEC | MFD_ALLOW_SEALING);
 	return fd;
+}
+
+static long set_size(long fd)
+{
+	uint64_t before = gd_file_limit_begin();
+	long err = gd_syscall(SYS_ftruncate, fd, GD_IMAGE_BYTES);
+
+	gd_file_limit_end(before, err);
+	return err;
 }
 
 /* Linux 4.14 can give a fork's child a zeroed page; before that such children go unnoticed. */
@@ -75,7 +85,7 @@ int gd_arena_open(void)
 
 	if (fd < 0)
 		return (int)fd;
-	map = gd_syscall(SYS_ftruncate, fd, GD_IMAGE_BYTES);
+	map = set_size(fd);
 	if (map == 0) {
 		gd_syscall(SYS_fcntl, fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW);
 		map = gd_syscall(SYS_mmap, image, GD_IMAGE_BYTES, PROT_READ | PROT_WRITE,
@@ -100,18 +110,28 @@ int gd_arena_open(void)
 	return (int)fd;
 }
 
-void *gd_arena_take(uint32_t kind, uint32_t *ret_index)
+uint32_t gd_arena_take_many(uint32_t kind, uint32_t count)
 {
 	struct gd_section *section = &gd_sections[kind - 1];
 	uint32_t used = __atomic_load_n(&section->used, __ATOMIC_RELAXED);
 
 	do {
-		if (used >= section->capacity) {
+		if (count > section->capacity - used) {
 			__atomic_fetch_add(&section->lost, 1, __ATOMIC_RELAXED);
-			return NULL;
+			return UINT32_MAX;
 		}
-	} while (!__atomic_compare_exchange_n(&section->used, &used, used + 1, true,
+	} while (!__atomic_compare_exchange_n(&section->used, &used, used + count, true,
 					      __ATOMIC_ACQ_REL, __ATOMIC_RELAXED));
-	*ret_index = used;
-	return (char *)image + section->offset + (uint64_t)section->entry_size * used;
+	return used;
+}
+
+void *gd_arena_take(uint32_t kind, uint32_t *ret_index)
+{
+	uint32_t index = gd_arena_take_many(kind, 1);
+
+	if (index == UINT32_MAX)
+		return NULL;
+	*ret_index = index;
+	return (char *)image + gd_sections[kind - 1].offset +
+	       (uint64_t)gd_sections[kind - 1].entry_size * index;
 }

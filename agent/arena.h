@@ -42,4 +42,7 @@ static inline void gd_arena_lose(unsigned int reason)
  */
 void *gd_arena_take(uint32_t kind, uint32_t *ret_index);
 
+/* Index of the first of count entries in a row; UINT32_MAX: full, counted. */
+uint32_t gd_arena_take_many(uint32_t kind, uint32_t count);
+
 #endif

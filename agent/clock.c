@@ -4,6 +4,7 @@
  * agree, and it says so by using the TSC as its own clock source.
  */
 #include "clock.h"
+#include "env.h"
 #include <fcntl.h>
 #include <string.h>
 
@@ -27,7 +28,10 @@ static bool kernel_trusts_tsc(void)
 
 void gd_clock_init(void)
 {
-	gd_clock_is_tsc = gd_arch_tsc_is_invariant() && kernel_trusts_tsc();
+	const char *wish = gd_env_get(GD_ENV_CLOCK);
+	bool distrust = wish && strcmp(wish, "monotonic") == 0;
+
+	gd_clock_is_tsc = !distrust && gd_arch_tsc_is_invariant() && kernel_trusts_tsc();
 	if (!gd_clock_is_tsc)
 		gd_clock_ticks_per_us = 1000;
 }

@@ -6,6 +6,7 @@
 #include "fd.h"
 #include "arena.h"
 #include "clock.h"
+#include "thread.h"
 #include <fcntl.h>
 #include <netinet/in.h>
 #include <string.h>
@@ -14,8 +15,9 @@
 #include <sys/stat.h>
 #include <sys/un.h>
 
-#define FD_MAX	  65536
-#define EPOLL_MAX 64 /* sets */
+#define FD_MAX	    65536
+#define EPOLL_MAX   64 /* sets */
+#define SEARCH_BACK 64 /* rows of pipes */
 
 struct fd_entry {
 	uint8_t role;
@@ -23,6 +25,7 @@ struct fd_entry {
 	uint8_t set_plus_1;	/* of EPOLL_MAX; where this one is a member */
 	uint8_t own_set_plus_1; /* where this one is the epoll set */
 	int32_t peer;		/* the other end, for GD_ROLE_OWN; -1 elsewhere */
+	uint32_t pipe_plus_1;	/* row of PIPES */
 };
 
 struct epoll_set {
@@ -30,27 +33,28 @@ struct epoll_set {
 	/* Sums over the members, so that a wait does not walk them. */
 	int32_t roles[GD_ROLE_COUNT];
 	int32_t outstanding;
+	int32_t pipe_fd_plus_1; /* a member that is one */
 };
 
 static struct fd_entry *entries;
 static int32_t fd_top; /* no entry above it was ever used */
 static struct epoll_set sets[EPOLL_MAX];
 
+void gd_fd_init(void)
+{
+	long map = gd_syscall(SYS_mmap, 0, FD_MAX * sizeof(*entries), PROT_READ | PROT_WRITE,
+			      MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+
+	if (map > 0 || map <= -4096)
+		entries = (struct fd_entry *)map;
+}
+
 static struct fd_entry *entry_of(int fd)
 {
-	if (__builtin_expect(entries == NULL, 0)) {
-		struct fd_entry *expected = NULL;
-		long map =
-			gd_syscall(SYS_mmap, 0, FD_MAX * sizeof(*entries), PROT_READ | PROT_WRITE,
-				   MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-
-		if (map < 0 && map > -4096)
-			return NULL;
-		if (!__atomic_compare_exchange_n(&entries, &expected, (struct fd_entry *)map, false,
-						 __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE))
-			gd_syscall(SYS_munmap, map, FD_MAX * sizeof(*entries));
-	}
-	if (fd < 0)
+	if (!entries)
+		return NULL;
+	/* A vfork child has descriptors of its own, but our memory; a bare clone asks nothing. */
+	if (fd < 0 || gd_thread_is_vfork_child())
 		return NULL;
 	if (fd >= FD_MAX) {
 		gd_arena_lose(GD_LOST_FDS);
@@ -93,8 +97,7 @@ static void change_outstanding(struct fd_entry *entry, bool is_outstanding)
 	entry->is_outstanding = is_outstanding;
 }
 
-/* ---- Asking the kernel -------------------------------------------------------------------------
- */
+/* ---- Asking the kernel ----------------------------------------------------------------------- */
 
 /*
  * A connected socket that came to us by inheritance or by a call that we do not see: who began?
@@ -197,8 +200,82 @@ static enum gd_role ask(int fd)
 	}
 }
 
-/* ---- Following
- * ----------------------------------------------------------------------------------- */
+/* ---- Pipes ----------------------------------------------------------------------------------- */
+
+static struct gd_pipe *pipe_rows(void)
+{
+	return gd_image_entries(gd_arena_image(), GD_SECTION_PIPES);
+}
+
+static uint64_t ask_inode(int fd)
+{
+	struct stat st;
+
+	if (gd_process->flags & GD_FLAG_SECCOMP || gd_syscall(SYS_fstat, fd, &st) < 0)
+		return 0;
+	return st.st_ino;
+}
+
+/*
+ * This process has one end of it.  Both ends of a pipe have one inode; a socketpair has two, and is
+ * known by the smaller one, which whoever saw it made knows.
+ */
+static void register_pipe(struct fd_entry *entry, uint64_t inode)
+{
+	uint32_t used = __atomic_load_n(&gd_sections[GD_SECTION_PIPES - 1].used, __ATOMIC_ACQUIRE);
+	struct gd_pipe *row;
+	uint32_t index;
+
+	if (!inode)
+		return;
+	for (uint32_t i = used; i > 0 && used - i < SEARCH_BACK; i--)
+		if (pipe_rows()[i - 1].inode == inode) {
+			entry->pipe_plus_1 = i;
+			return;
+		}
+	row = gd_arena_take(GD_SECTION_PIPES, &index);
+	if (!row)
+		return;
+	__atomic_store_n(&row->inode, inode, __ATOMIC_RELEASE);
+	entry->pipe_plus_1 = index + 1;
+}
+
+static struct gd_pipe *pipe_of(int fd)
+{
+	const struct fd_entry *entry = gd_process ? entry_of(fd) : NULL;
+
+	return entry && entry->pipe_plus_1 ? &pipe_rows()[entry->pipe_plus_1 - 1] : NULL;
+}
+
+uint64_t gd_fd_pipe_inode(int fd)
+{
+	const struct gd_pipe *row = pipe_of(fd);
+
+	return row ? row->inode : 0;
+}
+
+void gd_fd_pipe_waited(int fd, uint64_t waited, ssize_t n)
+{
+	struct gd_pipe *row = pipe_of(fd);
+
+	if (!row)
+		return;
+	__atomic_fetch_add(&row->waits, 1, __ATOMIC_RELAXED);
+	__atomic_fetch_add(&row->wait, waited, __ATOMIC_RELAXED);
+	if (n > 0)
+		__atomic_fetch_add(&row->bytes, (uint64_t)n, __ATOMIC_RELAXED);
+}
+
+void gd_fd_fork_child(void)
+{
+	for (int32_t fd = 0; entries && fd <= fd_top; fd++)
+		if (entries[fd].pipe_plus_1) {
+			entries[fd].pipe_plus_1 = 0;
+			register_pipe(&entries[fd], ask_inode(fd));
+		}
+}
+
+/* ---- Following ------------------------------------------------------------------------------- */
 
 enum gd_role gd_fd_role(int fd)
 {
@@ -209,6 +286,8 @@ enum gd_role gd_fd_role(int fd)
 	if (entry->role == GD_ROLE_UNKNOWN) {
 		entry->peer = -1;
 		change_role(entry, ask(fd));
+		if (entry->role == GD_ROLE_PIPE)
+			register_pipe(entry, ask_inode(fd));
 	}
 	return entry->role;
 }
@@ -256,6 +335,17 @@ static void dissolve(struct fd_entry *entry)
 	__atomic_store_n(&sets[number - 1].fd_plus_1, 0, __ATOMIC_RELEASE);
 }
 
+/* One end of a pipe of ours is about to close: its other end is somewhere else then, in a child. */
+static void part(int fd, int peer)
+{
+	struct fd_entry *entry = &entries[peer];
+	uint64_t ours = ask_inode(peer), theirs = ask_inode(fd);
+
+	change_role(entry, GD_ROLE_PIPE);
+	entry->peer = -1;
+	register_pipe(entry, theirs && theirs < ours ? theirs : ours);
+}
+
 void gd_fd_forget(int fd)
 {
 	struct fd_entry *entry = entry_of(fd);
@@ -263,11 +353,8 @@ void gd_fd_forget(int fd)
 
 	if (!entry || (!entry->role && !entry->set_plus_1))
 		return;
-	/* The other end of a pipe of ours is somewhere else now: in a child. */
-	if (entry->role == GD_ROLE_OWN && entry->peer >= 0 && entries[entry->peer].peer == fd) {
-		change_role(&entries[entry->peer], GD_ROLE_PIPE);
-		entries[entry->peer].peer = -1;
-	}
+	if (entry->role == GD_ROLE_OWN && entry->peer >= 0 && entries[entry->peer].peer == fd)
+		part(fd, entry->peer);
 	change_outstanding(entry, false);
 	set = set_of(entry);
 	if (set)
@@ -281,7 +368,7 @@ void gd_fd_forget_range(unsigned int first, unsigned int last)
 {
 	if (!entries)
 		return;
-	for (unsigned int fd = first; fd <= last && fd < FD_MAX; fd++)
+	for (unsigned int fd = first; fd <= last && fd <= (unsigned int)fd_top; fd++)
 		gd_fd_forget((int)fd);
 }
 
@@ -310,8 +397,7 @@ bool gd_fd_is_outstanding(int fd)
 	return entry && entry->is_outstanding;
 }
 
-/* ---- Sets
- * ------------------------------------------------------------------------------------------ */
+/* ---- Sets ------------------------------------------------------------------------------------ */
 
 static void count_role(struct gd_fd_set *set, enum gd_role role, uint32_t n)
 {
@@ -359,6 +445,8 @@ void gd_fd_count(struct gd_fd_set *set, int fd)
 		return;
 	}
 	count_role(set, role, 1);
+	if (role == GD_ROLE_PIPE)
+		set->pipe_fd_plus_1 = fd + 1;
 	if ((role == GD_ROLE_CLIENT || role == GD_ROLE_SOCKET) && gd_fd_is_outstanding(fd))
 		set->outstanding++;
 }
@@ -397,6 +485,8 @@ void gd_fd_epoll_add(int epfd, int fd)
 	if (!set || !entry || entry->set_plus_1)
 		return; /* a member of two sets counts in the first */
 	add(&set->roles[role], 1);
+	if (role == GD_ROLE_PIPE)
+		set->pipe_fd_plus_1 = fd + 1;
 	if (entry->is_outstanding)
 		add(&set->outstanding, 1);
 	entry->set_plus_1 = (uint8_t)(set - sets + 1);
@@ -429,6 +519,7 @@ void gd_fd_epoll_count(struct gd_fd_set *set, int epfd)
 		if (n > 0)
 			count_role(set, role, (uint32_t)n);
 	}
+	set->pipe_fd_plus_1 = own->pipe_fd_plus_1;
 	if (own->outstanding > 0)
 		set->outstanding += (uint32_t)own->outstanding;
 }

@@ -9,6 +9,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 enum gd_role {
 	GD_ROLE_UNKNOWN, /* not asked yet */
@@ -37,9 +38,13 @@ struct gd_fd_set {
 	uint32_t timers;
 	uint32_t children;
 	uint32_t pipes;
+	int32_t pipe_fd_plus_1; /* one of them */
 	uint32_t terminals;
 	uint32_t others;
 };
+
+/* Maps the table.  Context: constructor; later a filter may forbid it. */
+void gd_fd_init(void);
 
 /*
  * The role; asks the kernel when it is not known yet, unless a seccomp filter forbids.
@@ -64,6 +69,15 @@ void gd_fd_forget_range(unsigned int first, unsigned int last);
 void gd_fd_sent(int fd);
 void gd_fd_got(int fd);
 bool gd_fd_is_outstanding(int fd);
+
+/* The inode that tells who is at the other end of a pipe; 0: not known. */
+uint64_t gd_fd_pipe_inode(int fd);
+
+/* A wait on a pipe has ended, n bytes came or went; negative: none. */
+void gd_fd_pipe_waited(int fd, uint64_t waited, ssize_t n);
+
+/* In a fork's child: its descriptors are the parent's, its recording is new. */
+void gd_fd_fork_child(void);
 
 /* Adds fd to a set. */
 void gd_fd_count(struct gd_fd_set *set, int fd);

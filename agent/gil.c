@@ -5,10 +5,12 @@
  */
 #include "gil.h"
 #include "account.h"
+#include "lock.h"
 #include <string.h>
 #include <sys/uio.h>
 
-#define NEGATIVES 4096 /* conditions known to be none, direct mapped */
+#define LAST_HOLDER 24	 /* before cond: PyThreadState *last_holder */
+#define NEGATIVES   4096 /* conditions known to be none, direct mapped */
 
 struct gd_gil_known gd_gils[GD_GIL_CAPACITY];
 uint32_t gd_gil_count;
@@ -180,9 +182,12 @@ void gd_gil_take(struct gd_gil_known *gil)
 	row->takes++;
 	row->taken = now;
 	row->holder = self->index + 1;
+	self->tstate = *(const uint64_t *)(gil->cond - LAST_HOLDER); /* stored just before */
 	if (self->is_waiting_gil) {
 		self->is_waiting_gil = false;
+		__atomic_fetch_sub(&row->waiters, 1, __ATOMIC_RELAXED);
 		book_wait(row, now - self->gil_wait_began);
+		self->gil_sample_due += gd_site_due(self, now - self->gil_wait_began);
 	}
 	self->slot->gil = (uint32_t)(gil - gd_gils) + 1;
 	self->slot->gil_takes++;
@@ -205,6 +210,7 @@ void gd_gil_drop(struct gd_gil_known *gil)
 	self->slot->gil = 0;
 	self->slot->gil_drops++;
 	self->slot->gil_hold += held;
+	self->gil_held = held;
 	gd_account_enter(self, GD_CAUSE_CPU_FREE, now);
 }
 
@@ -218,7 +224,17 @@ void gd_gil_wait(struct gd_gil_known *gil)
 	self->gil_wait_began = gd_ticks();
 	self->slot->object = gil->cond;
 	self->slot->count[GD_CAUSE_GIL]++;
+	__atomic_fetch_add(&gil->row->waiters, 1, __ATOMIC_RELAXED);
 	gd_account_enter(self, GD_CAUSE_GIL, self->gil_wait_began);
+}
+
+void gd_gil_sample(struct gd_local *self)
+{
+	uint64_t due = self->gil_sample_due;
+
+	self->gil_sample_due = 0;
+	if (!self->is_busy)
+		gd_site_sample(self, GD_CAUSE_GIL, due);
 }
 
 /*
@@ -228,9 +244,13 @@ void gd_gil_wait(struct gd_gil_known *gil)
 bool gd_gil_yield_begin(struct gd_gil_known *gil)
 {
 	struct gd_local *self = gd_thread_get();
+	uint32_t waiters;
 
 	if (!self || self->is_busy)
 		return false;
+	/* It held the GIL while others asked for it: where it is now, it was then. */
+	waiters = __atomic_load_n(&gil->row->waiters, __ATOMIC_RELAXED);
+	gd_lock_blame(gil->row->holders, gd_site_here(self, 0), self->gil_held * waiters);
 	self->gil_wait_began = gd_ticks();
 	self->slot->object = gil->cond;
 	self->slot->gil_forced++;

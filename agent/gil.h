@@ -44,6 +44,15 @@ static inline bool gd_gil_owns_mutex(const void *mutex)
 	return distance == GD_GIL_MUTEX || distance == GD_GIL_SWITCH_MUTEX;
 }
 
+/* Of those two, the one that guards the GIL itself. */
+static inline bool gd_gil_mutex_is(const void *mutex)
+{
+	return (uintptr_t)mutex - gd_gils[0].cond == GD_GIL_MUTEX;
+}
+
+/* Samples the wait for the GIL that has just ended, now that its mutex is free. */
+void gd_gil_sample(struct gd_local *self);
+
 /*
  * A condition that is no known GIL's is about to be signalled: is it a switch condition?
  * Returns the GIL that was just taken, or NULL.

@@ -12,6 +12,7 @@
 #include <pthread.h>
 #include <sched.h>
 #include <semaphore.h>
+#include <setjmp.h>
 #include <signal.h>
 #include <spawn.h>
 #include <stdbool.h>
@@ -40,6 +41,7 @@ ssize_t __recvfrom_chk(int fd, void *buf, size_t n, size_t size, int flags, __SO
 int __poll_chk(struct pollfd *fds, nfds_t count, int timeout_ms, size_t size);
 int __ppoll_chk(struct pollfd *fds, nfds_t count, const struct timespec *timeout,
 		const sigset_t *mask, size_t size);
+void __longjmp_chk(struct __jmp_buf_tag env[1], int value) __attribute__((noreturn));
 
 struct gd_real {
 #define HOOK(name, version) __typeof__(&name) name;

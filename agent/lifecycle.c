@@ -7,6 +7,7 @@
 #include "account.h"
 #include "fd.h"
 #include "gil.h"
+#include "intern.h"
 #include "lock.h"
 #include "session.h"
 #include "text.h"
@@ -15,6 +16,7 @@
 #include <fcntl.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 
 GD_OLD_SYMBOL(dlsym);
 GD_OLD_SYMBOL(dlerror);
@@ -24,8 +26,7 @@ GD_EXPORT const uint32_t gildiag_agent_abi = GD_ABI_MAJOR << 16 | GD_ABI_MINOR;
 
 static uint64_t cookie;
 
-/* ---- Facts about the program --------------------------------------------------------------------
- */
+/* ---- Facts about the program ----------------------------------------------------------------- */
 
 static void copy_path(char *to, const char *from)
 {
@@ -110,11 +111,11 @@ static void note_runtime(int argc, char **argv)
 	/* threading.Lock parks from 3.13 on; a two-digit minor stands at the third character. */
 	gd_lock_parks = version[0] == '3' && version[1] == '.' && version[3] >= '0' &&
 			version[3] <= '9' && version[2] * 10 + version[3] >= '1' * 10 + '3';
+	gd_site_init(gd_process->runtime_version);
 	note_script(argc, argv);
 }
 
-/* ---- Birth
- * --------------------------------------------------------------------------------------- */
+/* ---- Birth ----------------------------------------------------------------------------------- */
 
 static void note_cookie(void)
 {
@@ -126,8 +127,7 @@ static void note_cookie(void)
 		(uint64_t)((uintptr_t)&gd_self_slot - (uintptr_t)__builtin_thread_pointer());
 }
 
-/* ---- Fork
- * ---------------------------------------------------------------------------------------- */
+/* ---- Fork ------------------------------------------------------------------------------------ */
 
 /* Only the forking thread lives on, with private state copied from the parent. */
 static void fork_child(void)
@@ -135,13 +135,23 @@ static void fork_child(void)
 	struct gd_process parent;
 	int saved_errno = errno;
 	uint32_t gil = gd_self ? gd_self->slot->gil : 0;
+	uint64_t tstate = gd_self ? gd_self->tstate : 0;
 	int memfd;
 
 	if (!gd_process)
 		return;
 	memcpy(&parent, gd_process, sizeof(parent));
 	gd_vfork_open = 0;
+	/* Where a signal handler forked: the slot of what it interrupted is not ours any more. */
+	if (gd_self)
+		gd_self->in_wait = false;
 	gd_self = NULL;
+	if (parent.flags & GD_FLAG_SECCOMP) {
+		/* What it takes to follow the child may kill it.  The counter is the parent's. */
+		gd_arena_lose(GD_LOST_CHILDREN);
+		gd_process = NULL;
+		return;
+	}
 	memfd = gd_arena_open();
 	if (memfd < 0) {
 		gd_process = NULL;
@@ -157,7 +167,11 @@ static void fork_child(void)
 	note_cookie();
 	gd_gil_reset();
 	gd_lock_reset();
+	gd_intern_reset();
+	gd_fd_fork_child();
 	gd_thread_init_main(gd_process->start_ticks);
+	if (gd_self)
+		gd_self->tstate = tstate;
 	if (gd_self && gil) {
 		/* It forked with the GIL held; CPython makes the GIL anew and takes it at once. */
 		gd_self->slot->gil = gil;
@@ -173,6 +187,18 @@ static void on_exit_status(int status, void *arg)
 {
 	(void)arg;
 	gd_lifecycle_exit(status);
+}
+
+static int quick_code;
+
+void gd_lifecycle_note_quick_exit(int code)
+{
+	quick_code = code;
+}
+
+static void on_quick_exit(void)
+{
+	gd_lifecycle_exit(quick_code);
 }
 
 static __attribute__((constructor)) void wake(int argc, char **argv)
@@ -191,16 +217,18 @@ static __attribute__((constructor)) void wake(int argc, char **argv)
 	note_command(argc > 0 && argv[0] ? argv[0] : "");
 	note_runtime(argc, argv);
 	note_cookie();
+	gd_fd_init();
+	gd_lock_init();
 	gd_thread_init_key();
 	gd_thread_init_main(gd_process->start_ticks);
 	on_exit(on_exit_status, NULL);
+	at_quick_exit(on_quick_exit);
 	pthread_atfork(NULL, NULL, fork_child);
 	gd_session_join(memfd);
 	errno = saved_errno;
 }
 
-/* ---- End
- * ----------------------------------------------------------------------------------------- */
+/* ---- End ------------------------------------------------------------------------------------- */
 
 /* False in children that run on our image: by vfork, or by a bare clone. */
 static bool is_ours(void)
@@ -210,17 +238,36 @@ static bool is_ours(void)
 		(int32_t)gd_syscall(SYS_getpid) == gd_process->pid);
 }
 
+/* What the children took that it waited for, and theirs. */
+static void note_children(void)
+{
+	struct rusage usage;
+
+	if (gd_process->flags & GD_FLAG_SECCOMP ||
+	    gd_syscall(SYS_getrusage, RUSAGE_CHILDREN, &usage) < 0)
+		return;
+	gd_process->children_cpu_ns =
+		(uint64_t)(usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) * 1000000000ull +
+		(uint64_t)(usage.ru_utime.tv_usec + usage.ru_stime.tv_usec) * 1000ull;
+}
+
 static void close_books(uint32_t end, int code)
 {
 	struct gd_local *self = gd_self;
-	uint64_t now = gd_ticks();
+	uint64_t now;
 
+	gd_process->exit_code = code;
+	if (gd_thread_is_blind) {
+		__atomic_store_n(&gd_process->end, end, __ATOMIC_RELEASE);
+		return;
+	}
+	now = gd_ticks();
 	if (self && !self->is_busy) {
 		gd_account_enter(self, self->slot->cause, now);
 		gd_account_flush(self, now);
 		gd_thread_note_run_delay(self);
 	}
-	gd_process->exit_code = code;
+	note_children();
 	gd_process->last.monotonic_ns = gd_clock_read_ns(CLOCK_MONOTONIC);
 	gd_process->last.ticks = gd_ticks();
 	gd_process->end_ticks = gd_process->last.ticks;

@@ -11,6 +11,9 @@
 void gd_lifecycle_exit(int code);
 void gd_lifecycle_exec(void);
 
+/* quick_exit begins: its handlers run first, then the process ends with this code. */
+void gd_lifecycle_note_quick_exit(int code);
+
 /* The exec failed: the process goes on. */
 void gd_lifecycle_exec_failed(void);
 

@@ -5,6 +5,7 @@
  */
 #include "lock.h"
 #include "clock.h"
+#include "site.h"
 #include <sys/mman.h>
 
 #define INDEX_SIZE  (2 * GD_LOCK_CAPACITY) /* at most half full */
@@ -27,21 +28,13 @@ static struct {
 	uintptr_t key;
 } parked[PARKED_SIZE];
 
-static struct index_entry *map_table(void)
+void gd_lock_init(void)
 {
-	struct index_entry *expected = NULL;
-	long map;
+	long map = gd_syscall(SYS_mmap, 0, INDEX_SIZE * sizeof(*table), PROT_READ | PROT_WRITE,
+			      MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 
-	if (__builtin_expect(table != NULL, 1))
-		return table;
-	map = gd_syscall(SYS_mmap, 0, INDEX_SIZE * sizeof(*table), PROT_READ | PROT_WRITE,
-			 MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-	if (map < 0 && map > -4096)
-		return NULL;
-	if (!__atomic_compare_exchange_n(&table, &expected, (struct index_entry *)map, false,
-					 __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE))
-		gd_syscall(SYS_munmap, map, INDEX_SIZE * sizeof(*table)); /* another was faster */
-	return table;
+	if (map > 0 || map <= -4096)
+		table = (struct index_entry *)map;
 }
 
 static uint32_t hash(uintptr_t key)
@@ -95,12 +88,12 @@ static struct gd_lock *row_for(struct index_entry *entry, uintptr_t key, uint16_
 	return row_at(row_plus_1);
 }
 
-struct gd_lock *gd_lock_arrive(uintptr_t key, uint16_t cause)
+struct gd_lock *gd_lock_arrive(uintptr_t key, uint16_t cause, uint64_t now)
 {
 	struct gd_lock *row = NULL;
 	uint32_t i;
 
-	if (!map_table())
+	if (!table)
 		return NULL;
 	for (i = 0; i < PROBES; i++) {
 		struct index_entry *entry = &table[(hash(key) + i) % INDEX_SIZE];
@@ -114,27 +107,114 @@ struct gd_lock *gd_lock_arrive(uintptr_t key, uint16_t cause)
 		break;
 	}
 	if (row)
-		__atomic_fetch_add(&row->waiters, 1, __ATOMIC_RELAXED);
+		gd_arch_add_pair(&row->queue, 1, now);
 	else if (i == PROBES)
 		__atomic_fetch_add(&gd_sections[GD_SECTION_LOCKS - 1].lost, 1, __ATOMIC_RELAXED);
 	return row;
 }
 
-void gd_lock_leave(struct gd_lock *row, uint64_t waited, bool timed_out)
+static void raise_to(uint64_t *max, uint64_t value)
 {
-	uint64_t max;
+	uint64_t seen = __atomic_load_n(max, __ATOMIC_RELAXED);
+
+	while (value > seen && !__atomic_compare_exchange_n(max, &seen, value, true,
+							    __ATOMIC_RELAXED, __ATOMIC_RELAXED))
+		;
+}
+
+static void add_to(uint64_t *sum, uint64_t value)
+{
+	__atomic_fetch_add(sum, value, __ATOMIC_RELAXED);
+}
+
+void gd_lock_leave(struct gd_lock *row, uint64_t arrived, uint64_t now, bool timed_out)
+{
+	if (!row)
+		return;
+	gd_arch_add_pair(&row->queue, (uint64_t)-1, -arrived);
+	add_to(&row->waits, 1);
+	add_to(&row->wait, now - arrived);
+	raise_to(&row->wait_max, now - arrived);
+	if (timed_out)
+		add_to(&row->timeouts, 1);
+}
+
+uint64_t gd_lock_accrued(struct gd_lock *row, uint64_t now, uint64_t *ret_count)
+{
+	uint64_t count, arrivals;
+
+	gd_arch_read_pair(&row->queue, &count, &arrivals);
+	*ret_count = count;
+	return count * now - arrivals;
+}
+
+/* ---- Releases -------------------------------------------------------------------------------- */
+
+void gd_lock_blame(struct gd_lock_holder *holders, uint64_t site, uint64_t blame)
+{
+	unsigned int i;
+
+	for (i = 0; i < GD_LOCK_HOLDERS - 1; i++) {
+		uint64_t seen = 0;
+
+		/* The first ones to come have an entry each, all others share the last. */
+		if (__atomic_compare_exchange_n(&holders[i].site, &seen, site, false,
+						__ATOMIC_RELAXED, __ATOMIC_RELAXED) ||
+		    seen == site)
+			break;
+	}
+	if (i == GD_LOCK_HOLDERS - 1)
+		__atomic_store_n(&holders[i].site, GD_SITE_OTHERS, __ATOMIC_RELAXED);
+	add_to(&holders[i].blame, blame);
+	add_to(&holders[i].times, 1);
+}
+
+struct gd_release gd_lock_release(struct gd_local *self, uintptr_t key)
+{
+	struct gd_release release = {.row = gd_lock_find(key)};
+
+	if (!gd_lock_give(self, key, &release.held))
+		release.held.key = 0;
+	if (!release.row)
+		return release;
+	release.now = gd_ticks();
+	release.accrued = gd_lock_accrued(release.row, release.now, &release.waiters);
+	if (!release.waiters)
+		release.row = NULL;
+	return release;
+}
+
+/* What others waited during this hold: those that came meanwhile, and all of it for the others. */
+static uint64_t blame_of_hold(const struct gd_release *release, uint64_t hold)
+{
+	uint64_t all = hold * release->waiters;
+
+	if (release->held.accrued == GD_LOCK_UNKNOWN)
+		return release->accrued < all ? release->accrued : all;
+	return release->accrued > release->held.accrued ? release->accrued - release->held.accrued
+							: 0;
+}
+
+void gd_lock_released(struct gd_local *self, const struct gd_release *release, bool wakes_all,
+		      uintptr_t returns_to)
+{
+	struct gd_lock *row = release->row;
+	uint64_t hold, site;
 
 	if (!row)
 		return;
-	__atomic_fetch_sub(&row->waiters, 1, __ATOMIC_RELAXED);
-	__atomic_fetch_add(&row->waits, 1, __ATOMIC_RELAXED);
-	__atomic_fetch_add(&row->wait, waited, __ATOMIC_RELAXED);
-	if (timed_out)
-		__atomic_fetch_add(&row->timeouts, 1, __ATOMIC_RELAXED);
-	max = __atomic_load_n(&row->wait_max, __ATOMIC_RELAXED);
-	while (waited > max && !__atomic_compare_exchange_n(&row->wait_max, &max, waited, true,
-							    __ATOMIC_RELAXED, __ATOMIC_RELAXED))
-		;
+	site = gd_site_here(self, release->held.key ? release->held.returns_to : returns_to);
+	if (!release->held.key) {
+		add_to(&row->posted, 1);
+		gd_lock_blame(row->holders, site,
+			      wakes_all ? release->accrued : release->accrued / release->waiters);
+		return;
+	}
+	hold = release->now - release->held.taken;
+	add_to(&row->released, 1);
+	add_to(&row->hold, hold);
+	raise_to(&row->hold_max, hold);
+	gd_lock_blame(row->holders, site, blame_of_hold(release, hold));
 }
 
 void gd_lock_reset(void)

@@ -9,40 +9,72 @@
 
 #include "thread.h"
 
+#define GD_LOCK_UNKNOWN UINT64_MAX
+
 /*
- * A waiter arrives at the lock at key; NULL: the table is full (counted).  Pairs with
+ * A waiter arrives at the lock at key at time now; NULL: the table is full (counted).  Pairs with
  * gd_lock_leave().  Context: any thread, also in a signal handler; takes no lock.
  */
-struct gd_lock *gd_lock_arrive(uintptr_t key, uint16_t cause);
+struct gd_lock *gd_lock_arrive(uintptr_t key, uint16_t cause, uint64_t now);
 
-/* It leaves after waited ticks.  row may be NULL. */
-void gd_lock_leave(struct gd_lock *row, uint64_t waited, bool timed_out);
+/* It leaves, having arrived then.  row may be NULL. */
+void gd_lock_leave(struct gd_lock *row, uint64_t arrived, uint64_t now, bool timed_out);
 
 /* The row of key if somebody ever waited for it, else NULL. */
 struct gd_lock *gd_lock_find(uintptr_t key);
 
+/* Maps the index.  Context: constructor; later a filter may forbid it. */
+void gd_lock_init(void);
+
 /* After a fork: the index points into the parent's image. */
 void gd_lock_reset(void);
 
-/* Semaphores that this thread acquired last. */
-static inline void gd_lock_hold(struct gd_local *self, uintptr_t key)
+/* What all that wait for it now have waited so far, and how many they are. */
+uint64_t gd_lock_accrued(struct gd_lock *row, uint64_t now, uint64_t *ret_count);
+
+/* This thread has acquired the lock at key. */
+static inline void gd_lock_hold(struct gd_local *self, uintptr_t key, uint64_t now,
+				uint64_t accrued, uintptr_t returns_to)
 {
-	self->held[self->held_next++ % GD_HELD_MAX] = key;
+	self->held[self->held_next++ % GD_HELD_MAX] =
+		(struct gd_held){key, now, accrued, returns_to};
 }
 
-/* Gives one back; false: this thread did not acquire it, or too long ago. */
-static inline bool gd_lock_give(struct gd_local *self, uintptr_t key)
+/* Gives it back; false: this thread did not acquire it, or too many others since. */
+static inline bool gd_lock_give(struct gd_local *self, uintptr_t key, struct gd_held *ret_held)
 {
 	for (uint32_t i = 0; i < GD_HELD_MAX; i++) {
-		uintptr_t *held = &self->held[(self->held_next - 1 - i) % GD_HELD_MAX];
+		struct gd_held *held = &self->held[(self->held_next - 1 - i) % GD_HELD_MAX];
 
-		if (*held == key) {
-			*held = 0;
-			return true;
-		}
+		if (held->key != key)
+			continue;
+		*ret_held = *held;
+		held->key = 0;
+		self->held_next -= i == 0;
+		return true;
 	}
 	return false;
 }
+
+/*
+ * A release while others wait, in two steps: what only the moment knows is read before the real
+ * call, the rest is booked after it, so that nobody waits longer for our sake.
+ */
+struct gd_release {
+	struct gd_lock *row; /* NULL: nothing to book */
+	struct gd_held held; /* key 0: this thread had not acquired it, it wakes somebody */
+	uint64_t now;
+	uint64_t accrued;
+	uint64_t waiters;
+};
+
+/* wakes_all: a broadcast, or the last to arrive at a barrier. */
+struct gd_release gd_lock_release(struct gd_local *self, uintptr_t key);
+void gd_lock_released(struct gd_local *self, const struct gd_release *release, bool wakes_all,
+		      uintptr_t returns_to);
+
+/* Adds blame to the site's entry of a row of holders. */
+void gd_lock_blame(struct gd_lock_holder *holders, uint64_t site, uint64_t blame);
 
 /*
  * CPython 3.13 and later park a waiter on a semaphore in its own stack; what it waits for stands in

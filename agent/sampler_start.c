@@ -30,6 +30,7 @@ struct start {
 	char *envp[1]; /* empty: with LD_PRELOAD in it every sampler would start a sampler */
 	char paths[2][GD_SESSION_PATH_BYTES];
 	long sampler;
+	bool is_short; /* of descriptors */
 };
 
 static char outer_stack[STACK_BYTES] __attribute__((aligned(16)));
@@ -71,8 +72,14 @@ static int run_inner(void *arg)
 	unsigned long none = 0;
 
 	/* Out of the way first, so that no dup2 overwrites what a later one needs. */
-	for (unsigned int i = 0; i < 3; i++)
-		start->fds[i] = (int)gd_syscall(SYS_fcntl, start->fds[i], F_DUPFD, 10);
+	for (unsigned int i = 0; i < 3; i++) {
+		start->fds[i] = (int)gd_syscall(SYS_fcntl, start->fds[i], F_DUPFD, 3);
+		if (start->fds[i] < 0) {
+			/* A small RLIMIT_NOFILE.  On the target's descriptors it must not work. */
+			start->is_short = true;
+			gd_syscall(SYS_exit_group, 127);
+		}
+	}
 	for (int i = 0; i < 3; i++)
 		gd_syscall(SYS_dup2, start->fds[i], i);
 	/* Nothing of the target's may stay open here, or `CMD | cat` would wait for the sampler. */
@@ -126,7 +133,7 @@ bool gd_sampler_start(int memfd, int listener, int marker, const char *session_p
 	if (is_subreaper)
 		gd_syscall(SYS_prctl, PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
 	gd_syscall(SYS_rt_sigprocmask, SIG_SETMASK, &before, NULL, sizeof(before));
-	if (outer <= 0 || start.sampler <= 0)
+	if (outer <= 0 || start.sampler <= 0 || start.is_short)
 		return false;
 	/* For Yama's mode 1, where only descendants may be read; fails where there is no Yama. */
 	gd_syscall(SYS_prctl, PR_SET_PTRACER, start.sampler, 0, 0, 0);

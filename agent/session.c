@@ -6,6 +6,8 @@
 #include "session.h"
 #include "arena.h"
 #include "clock.h"
+#include "env.h"
+#include "file_limit.h"
 #include "sampler_start.h"
 #include "text.h"
 #include <fcntl.h>
@@ -16,10 +18,6 @@
 #include <sys/stat.h>
 #include <sys/un.h>
 
-#define ENV(symbol, name, meaning) static const char env_##symbol[] __attribute__((unused)) = name;
-#include "env.def"
-#undef ENV
-
 #define MARKER_TEXT "gildiag session 1\n"
 
 #define VARIABLE_PREFIX "GILDIAG_SESSION="
@@ -29,8 +27,7 @@ char gd_session_variable[GD_SESSION_PATH_BYTES];
 static char *const session_path = gd_session_variable + sizeof(VARIABLE_PREFIX) - 1;
 #define SESSION_PATH_BYTES (sizeof(gd_session_variable) - sizeof(VARIABLE_PREFIX) + 1)
 
-/* ---- The folder -------------------------------------------------------------------------------
- */
+/* ---- The folder ------------------------------------------------------------------------------ */
 
 static bool is_ours(const char *path)
 {
@@ -69,7 +66,8 @@ static bool make_folder(const char *base)
 static bool make_session(void)
 {
 	char cwd[GD_SESSION_PATH_BYTES];
-	const char *bases[4] = {NULL, getenv(env_RUNTIME_DIR), getenv(env_TMPDIR), "/tmp"};
+	const char *bases[4] = {NULL, gd_env_get(GD_ENV_RUNTIME_DIR), gd_env_get(GD_ENV_TMPDIR),
+				"/tmp"};
 
 	if (gd_syscall(SYS_getcwd, cwd, sizeof(cwd)) > 0 && cwd[0] == '/')
 		bases[0] = cwd[1] ? cwd : "";
@@ -101,8 +99,7 @@ static int lock_marker(void)
 	return (int)fd;
 }
 
-/* ---- The socket -------------------------------------------------------------------------------
- */
+/* ---- The socket ------------------------------------------------------------------------------ */
 
 /*
  * A socket's path has 108 bytes at most: a longer one is reached through the folder's descriptor,
@@ -134,7 +131,8 @@ static int open_socket(int call)
 	struct sockaddr_un addr;
 	long folder, fd, err = -1;
 
-	fd = gd_syscall(SYS_socket, AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
+	/* Not blocking: the queue of a sampler that is stopped fills up. */
+	fd = gd_syscall(SYS_socket, AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	if (fd < 0)
 		return -1;
 	if (socket_address(&addr, &folder)) {
@@ -194,8 +192,8 @@ static void start_sampler(int memfd)
 
 void gd_session_join(int memfd)
 {
-	const char *given = getenv(env_SESSION);
-	const char *no_sampler = getenv(env_NO_SAMPLER);
+	const char *given = gd_env_get(GD_ENV_SESSION);
+	const char *no_sampler = gd_env_get(GD_ENV_NO_SAMPLER);
 	bool want_sampler = !no_sampler || !no_sampler[0] || no_sampler[0] == '0';
 	bool found =
 		given && given[0] == '/' && strlen(given) < SESSION_PATH_BYTES && is_ours(given);
@@ -204,7 +202,7 @@ void gd_session_join(int memfd)
 		strcpy(session_path, given);
 	if (found || make_session())
 		memcpy(gd_session_variable, VARIABLE_PREFIX, sizeof(VARIABLE_PREFIX) - 1);
-	if (gd_session_variable[0] && !given)
+	if (gd_session_variable[0] && !found)
 		putenv(gd_session_variable); /* for children that libc starts by itself (popen) */
 	if (!gd_session_variable[0]) {
 		gd_process->flags |= GD_FLAG_NO_SAMPLER;
@@ -227,8 +225,7 @@ void gd_session_rejoin(int memfd)
 	gd_syscall(SYS_close, memfd);
 }
 
-/* ---- The file ---------------------------------------------------------------------------------
- */
+/* ---- The file -------------------------------------------------------------------------------- */
 
 static int write_all(void *to, const void *from, size_t size_bytes, uint64_t offset)
 {
@@ -246,25 +243,44 @@ static int write_all(void *to, const void *from, size_t size_bytes, uint64_t off
 	return 0;
 }
 
-/* A sampler that looked within the last two seconds will write the file when we are gone. */
+/* It holds the marker's lock as long as it lives. */
+static bool has_sampler(void)
+{
+	char path[GD_SESSION_PATH_BYTES + 32];
+	struct gd_text text = gd_text_begin(path, sizeof(path));
+	long fd, err;
+
+	gd_text_add(&text, session_path);
+	gd_text_add(&text, "/" GD_SESSION_MARKER);
+	fd = gd_syscall(SYS_openat, AT_FDCWD, path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW, 0);
+	if (fd < 0)
+		return false;
+	err = gd_syscall(SYS_flock, fd, LOCK_SH | LOCK_NB);
+	gd_syscall(SYS_close, fd);
+	return err < 0;
+}
+
+/*
+ * A sampler that looked within the last two seconds and still lives will write the file when we are
+ * gone.
+ */
 static bool is_collected(void)
 {
 	uint64_t heartbeat = __atomic_load_n(&gd_process->heartbeat_ticks, __ATOMIC_RELAXED);
 
 	return __atomic_load_n(&gd_process->collector, __ATOMIC_ACQUIRE) &&
-	       gd_ticks() - heartbeat < 2000000 * gd_clock_ticks_per_us;
+	       gd_ticks() - heartbeat < 2000000 * gd_clock_ticks_per_us && has_sampler();
 }
 
-void gd_session_write_own(void)
+static void write_file(uint32_t state)
 {
 	char path[GD_SESSION_PATH_BYTES + 64], temporary[GD_SESSION_PATH_BYTES + 64];
 	struct gd_text text = gd_text_begin(path, sizeof(path));
 	struct gd_file_header *header = gd_arena_image();
+	uint64_t mask;
 	int err;
 	long fd;
 
-	if (!gd_session_variable[0] || (gd_process->flags & GD_FLAG_SECCOMP) || is_collected())
-		return;
 	gd_text_add(&text, session_path);
 	gd_text_add(&text, "/");
 	gd_text_add_number(&text, (uint64_t)gd_process->pid);
@@ -277,9 +293,23 @@ void gd_session_write_own(void)
 			O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
 	if (fd < 0)
 		return;
-	err = gd_image_write(header, GD_STATE_CLOSED, gd_clock_read_ns(CLOCK_MONOTONIC), write_all,
+	mask = gd_file_limit_begin();
+	err = gd_image_write(header, state, gd_clock_read_ns(CLOCK_MONOTONIC), write_all,
 			     (void *)(intptr_t)fd);
+	gd_file_limit_end(mask, err);
 	gd_syscall(SYS_close, fd);
 	if (err || gd_syscall(SYS_rename, temporary, path) < 0)
 		gd_syscall(SYS_unlink, temporary);
+}
+
+void gd_session_write_own(void)
+{
+	if (gd_session_variable[0] && !(gd_process->flags & GD_FLAG_SECCOMP) && !is_collected())
+		write_file(GD_STATE_CLOSED);
+}
+
+void gd_session_write_so_far(void)
+{
+	if (gd_session_variable[0] && !is_collected())
+		write_file(GD_STATE_OPEN);
 }

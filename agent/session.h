@@ -31,4 +31,7 @@ void gd_session_rejoin(int memfd);
  */
 void gd_session_write_own(void);
 
+/* The same in good time before a filter that may forbid it; what comes after is missing. */
+void gd_session_write_so_far(void);
+
 #endif

@@ -16,15 +16,21 @@ struct gd_span {
 	uint16_t cause;
 };
 
-static inline __attribute__((always_inline)) struct gd_span
-gd_span_begin(uint16_t cause, uint64_t object, uint32_t outside)
+static inline struct gd_span gd_span_begin_at(uint16_t cause, uint64_t object, uint32_t outside,
+					      struct gd_here here)
 {
 	struct gd_span span = {.self = gd_thread_get(), .lock = NULL, .cause = cause};
 
-	if (span.self && !gd_account_begin(span.self, cause, object, outside,
-					   (uintptr_t)__builtin_frame_address(0)))
+	if (span.self && !gd_account_begin(span.self, cause, object, outside, here))
 		span.self = NULL;
 	return span;
+}
+
+/* From the wrapper itself, which is what the program called. */
+static inline __attribute__((always_inline)) struct gd_span
+gd_span_begin(uint16_t cause, uint64_t object, uint32_t outside)
+{
+	return gd_span_begin_at(cause, object, outside, GD_HERE());
 }
 
 /* A span that books nothing, for calls that cannot block. */
@@ -33,27 +39,57 @@ static inline struct gd_span gd_span_none(void)
 	return (struct gd_span){.self = NULL, .lock = NULL, .cause = 0};
 }
 
-static inline void gd_span_end(const struct gd_span *span)
+/* Returns its length in ticks; 0 where it was not booked. */
+static inline uint64_t gd_span_end(const struct gd_span *span)
 {
-	if (span->self)
-		gd_account_end(span->self, span->cause);
+	return span->self ? gd_account_end(span->self, span->cause) : 0;
 }
 
 /* A wait for something that other threads must do. */
+static inline struct gd_span gd_span_begin_lock_at(uint16_t cause, uintptr_t key,
+						   struct gd_here here)
+{
+	struct gd_span span = gd_span_begin_at(cause, key, 0, here);
+
+	if (!span.self)
+		return span;
+	span.lock = gd_lock_arrive(key, cause, span.self->wait_began);
+	if (span.lock && !span.lock->site)
+		span.lock->site = gd_site_here(span.self, here.returns_to);
+	return span;
+}
+
 static inline __attribute__((always_inline)) struct gd_span gd_span_begin_lock(uint16_t cause,
 									       uintptr_t key)
 {
-	struct gd_span span = gd_span_begin(cause, key, 0);
-
-	if (span.self)
-		span.lock = gd_lock_arrive(key, cause);
-	return span;
+	return gd_span_begin_lock_at(cause, key, GD_HERE());
 }
 
 static inline void gd_span_end_lock(const struct gd_span *span, bool timed_out)
 {
-	if (span->self)
-		gd_lock_leave(span->lock, gd_account_end(span->self, span->cause), timed_out);
+	struct gd_local *self = span->self;
+	uint64_t began;
+
+	if (!self || !self->in_wait)
+		return;
+	began = self->wait_began;
+	gd_lock_leave(span->lock, began, began + gd_account_end(self, span->cause), timed_out);
+}
+
+/* The same where the wait ended with the lock in the caller's hands, if ret is 0. */
+static inline void gd_span_end_acquired(const struct gd_span *span, uintptr_t key, int ret,
+					bool timed_out)
+{
+	struct gd_local *self = span->self;
+	uint64_t waiters;
+
+	gd_span_end_lock(span, timed_out);
+	if (!self || ret != 0)
+		return;
+	gd_lock_hold(self, key, self->slot->since,
+		     span->lock ? gd_lock_accrued(span->lock, self->slot->since, &waiters)
+				: GD_LOCK_UNKNOWN,
+		     self->returns_to);
 }
 
 #endif

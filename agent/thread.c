@@ -16,6 +16,7 @@
 __thread struct gd_local *gd_self;
 __thread struct gd_thread *gd_self_slot;
 __thread int gd_vfork_open;
+__thread bool gd_thread_is_blind;
 bool gd_thread_is_one_of_many;
 
 static struct gd_local *locals; /* GD_THREAD_CAPACITY, private, sparse */
@@ -24,8 +25,8 @@ static uint32_t ended_cursor;
 static pthread_key_t key;
 static bool key_works;
 
-/* This thread has no slot and gets none: it is just registering, found none, or has ended. */
-static __thread bool is_left_alone __attribute__((tls_model("initial-exec")));
+/* Registers now, found no slot, or has ended: the thread is not to be registered (again). */
+static __thread bool is_barred __attribute__((tls_model("initial-exec")));
 
 static bool map_locals(void)
 {
@@ -63,13 +64,10 @@ static struct gd_ended *find_ended_row(uint64_t start)
 /* Keeps the sums of an ended thread before its slot is used again. */
 static void fold(const struct gd_thread *slot)
 {
-	struct gd_ended *row;
+	struct gd_ended *row = slot->tid ? find_ended_row(slot->start_function) : NULL;
 
-	if (!slot->tid)
-		return; /* it could not be started */
-	row = find_ended_row(slot->start_function);
 	if (!row)
-		return; /* counted by the section */
+		return; /* never ran; or the table is full, which the section counts */
 	for (unsigned int i = 0; i < GD_CAUSE_COUNT; i++) {
 		FOLD(ticks[i]);
 		FOLD(cpu_in[i]);
@@ -135,14 +133,29 @@ static struct gd_local *claim(void)
 	return &locals[index];
 }
 
+/* Under a filter nobody asks the kernel: libc knows, and writes it into a mutex that is locked. */
+static int32_t own_tid(void)
+{
+	pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
+	int32_t tid;
+
+	if (!(gd_process->flags & GD_FLAG_SECCOMP))
+		return (int32_t)gd_syscall(SYS_gettid);
+	GD_REAL(pthread_mutex_lock)(&mutex);
+	tid = mutex.__data.__owner;
+	GD_REAL(pthread_mutex_unlock)(&mutex);
+	return tid;
+}
+
 /* Makes a claimed slot the calling thread's own. */
 static void adopt(struct gd_local *self, uint64_t now)
 {
 	struct gd_thread *slot = self->slot;
 
-	slot->tid = (int32_t)gd_syscall(SYS_gettid);
+	slot->tid = own_tid();
 	slot->cause = slot->cause_prev = GD_CAUSE_CPU_FREE;
 	slot->since = slot->since_prev = slot->born = now;
+	self->until_sample = gd_site_draw(self);
 	self->flushed = now;
 	self->flushed_ns = gd_clock_read_ns(CLOCK_MONOTONIC);
 	if (!(gd_process->flags & GD_FLAG_SECCOMP))
@@ -157,8 +170,14 @@ static void adopt(struct gd_local *self, uint64_t now)
 
 bool gd_thread_is_vfork_child(void)
 {
-	if (!gd_vfork_open || !gd_process)
+	if (!gd_process)
 		return false;
+	if (!*gd_arena_owner_word)
+		return true;
+	if (!gd_vfork_open)
+		return false;
+	if (gd_process->flags & GD_FLAG_SECCOMP)
+		return true; /* may not ask: this thread is watched no more */
 	if ((int32_t)gd_syscall(SYS_getpid) != gd_process->pid)
 		return true;
 	gd_vfork_open = 0; /* the parent is back: the child exec'd or ended */
@@ -173,18 +192,44 @@ struct gd_local *gd_thread_find(void)
 		return NULL;
 	if (self)
 		return self;
-	/* Nor gets a signal handler one that hits the lines below. */
-	if (!gd_process || is_left_alone)
+	/* A thread that ended keeps no slot; nor does a signal handler that hits the lines below.
+	 */
+	if (!gd_process || is_barred || gd_thread_is_blind)
 		return NULL;
-	is_left_alone = true;
+	is_barred = true;
 	self = claim();
 	if (self)
 		adopt(self, gd_ticks());
 	if (gd_process->threads_born > 1)
 		gd_thread_is_one_of_many = true; /* made by something else than pthread_create */
 	/* No slot: stay marked, so that a full table costs its search once per thread. */
-	is_left_alone = self == NULL;
+	is_barred = self == NULL;
 	return self;
+}
+
+struct gd_local *gd_thread_go_blind(void)
+{
+	struct gd_local *self = gd_thread_get();
+
+	if (gd_vfork_open)
+		return NULL; /* a vfork child: the thread is its parent's too */
+	if (self) {
+		uint64_t now = gd_ticks();
+
+		gd_account_enter(self, gd_account_computing(self), now);
+		gd_account_flush(self, now);
+	}
+	gd_thread_is_blind = true;
+	gd_self = NULL;
+	return self;
+}
+
+void gd_thread_see_again(struct gd_local *self)
+{
+	if (!self)
+		return;
+	gd_thread_is_blind = false;
+	gd_self = self;
 }
 
 void gd_thread_init_main(uint64_t now)
@@ -228,9 +273,9 @@ void gd_thread_end(struct gd_local *self, uint64_t now)
 	gd_thread_note_run_delay(self);
 	slot->gil = 0;
 	slot->ended = now;
+	is_barred = true;
 	gd_self = NULL;
 	gd_self_slot = NULL;
-	is_left_alone = true; /* the destructors of others may still call us */
 	__atomic_store_n(&slot->state, GD_THREAD_ENDED, __ATOMIC_RELEASE);
 	__atomic_fetch_add(&ended_count, 1, __ATOMIC_RELAXED);
 }
@@ -262,23 +307,62 @@ static void *trampoline(void *arg)
 	return self->start(self->start_arg);
 }
 
-GD_EXPORT int pthread_create(pthread_t *thread, const pthread_attr_t *attr, void *(*start)(void *),
-			     void *arg)
+/* C11's threads return an int, in the same register. */
+static int trampoline_c11(void *arg)
+{
+	struct gd_local *self = arg;
+
+	adopt(self, gd_ticks());
+	return ((thrd_start_t)(uintptr_t)self->start)(self->start_arg);
+}
+
+/* A slot for a thread that is about to be created; NULL: it registers by itself, or never. */
+static struct gd_local *conceive(uintptr_t start, void *arg)
 {
 	struct gd_local *child = gd_thread_get() ? claim() : NULL;
-	int ret;
 
 	gd_thread_is_one_of_many = true;
 	if (!child)
-		return GD_REAL(pthread_create)(thread, attr, start, arg);
-	child->start = start;
+		return NULL;
+	child->start = (void *(*)(void *))start;
 	child->start_arg = arg;
-	child->slot->start_function = (uint64_t)(uintptr_t)start;
+	child->slot->start_function = start;
+	return child;
+}
+
+/* Never ran: the slot may be used again. */
+static void forsake(struct gd_local *child)
+{
+	__atomic_store_n(&child->slot->state, GD_THREAD_ENDED, __ATOMIC_RELEASE);
+	__atomic_fetch_add(&ended_count, 1, __ATOMIC_RELAXED);
+}
+
+GD_EXPORT int pthread_create(pthread_t *thread, const pthread_attr_t *attr, void *(*start)(void *),
+			     void *arg)
+{
+	struct gd_local *child = conceive((uintptr_t)start, arg);
+	int ret;
+
+	if (!child)
+		return GD_REAL(pthread_create)(thread, attr, start, arg);
 	ret = GD_REAL(pthread_create)(thread, attr, trampoline, child);
-	if (ret) {
-		/* Never ran: the slot may be used again. */
-		__atomic_store_n(&child->slot->state, GD_THREAD_ENDED, __ATOMIC_RELEASE);
-		__atomic_fetch_add(&ended_count, 1, __ATOMIC_RELAXED);
-	}
+	if (ret)
+		forsake(child);
+	return ret;
+}
+
+GD_EXPORT int thrd_create(thrd_t *thread, thrd_start_t start, void *arg)
+{
+	struct gd_local *child;
+	int ret;
+
+	if (!GD_REAL(thrd_create))
+		return thrd_error;
+	child = conceive((uintptr_t)start, arg);
+	if (!child)
+		return gd_real.thrd_create(thread, start, arg);
+	ret = gd_real.thrd_create(thread, trampoline_c11, child);
+	if (ret != thrd_success)
+		forsake(child);
 	return ret;
 }

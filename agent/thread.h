@@ -7,12 +7,39 @@
 #define GD_THREAD_H
 
 #include "arena.h"
+#include <cpython_names.h>
 #include <stdbool.h>
 #include <stddef.h>
 
-#define GD_HELD_MAX 8
+#define GD_HELD_MAX   16
+#define GD_SITE_CACHE 32
 
-struct gd_gil_known;
+/* A lock that this thread acquired. */
+struct gd_held {
+	uintptr_t key;	      /* 0: given back */
+	uint64_t taken;	      /* ticks */
+	uint64_t accrued;     /* what those who then waited had waited, GD_LOCK_UNKNOWN: not seen */
+	uintptr_t returns_to; /* of the call that acquired it */
+};
+
+/* A frame that this thread has seen: its code object, what proves it the same one, its row. */
+struct gd_site_cached {
+	uint64_t code;
+	struct gd_cpython_code_identity identity;
+	int32_t instr_bytes;
+	uint32_t frame;	 /* id; 0: none */
+	bool is_library; /* the interpreter's own, or installed: not the user's line */
+};
+
+/* Where a wrapped call was made from. */
+struct gd_here {
+	uintptr_t frame;      /* an address in the wrapper's stack frame */
+	uintptr_t returns_to; /* in the caller */
+};
+
+#define GD_HERE()                                                                                  \
+	((struct gd_here){(uintptr_t)__builtin_frame_address(0),                                   \
+			  (uintptr_t)__builtin_return_address(0)})
 
 /* Private to one thread, except start_*: written by its creator before it runs. */
 struct gd_local {
@@ -25,16 +52,23 @@ struct gd_local {
 	uint8_t key_rounds;   /* of the thread-specific-data destructor */
 	uint32_t held_next;   /* where the next entry of held goes */
 	uintptr_t wait_frame; /* stack address of the open wait, to notice a longjmp out of it */
+	uintptr_t returns_to; /* of the open wait's call */
 	uint64_t wait_began;  /* ticks */
 	/* Span since the CPU clock was last read. */
-	uint64_t flushed;		/* ticks */
-	uint64_t flushed_ns;		/* CLOCK_MONOTONIC */
-	uint64_t flushed_cpu;		/* CLOCK_THREAD_CPUTIME_ID */
-	uint32_t touched;		/* bit per cause with time since then */
-	uint64_t mark[GD_CAUSE_COUNT];	/* slot->ticks at the flush */
-	uint64_t brief[GD_CAUSE_COUNT]; /* of waits so short that they hardly left the CPU */
-	uintptr_t held[GD_HELD_MAX];	/* semaphores that it acquired last; 0: given back */
-	uint64_t gil_wait_began;	/* ticks */
+	uint64_t flushed;		  /* ticks */
+	uint64_t flushed_ns;		  /* CLOCK_MONOTONIC */
+	uint64_t flushed_cpu;		  /* CLOCK_THREAD_CPUTIME_ID */
+	uint32_t touched;		  /* bit per cause with time since then */
+	uint64_t mark[GD_CAUSE_COUNT];	  /* slot->ticks at the flush */
+	uint64_t brief[GD_CAUSE_COUNT];	  /* of waits so short that they hardly left the CPU */
+	struct gd_held held[GD_HELD_MAX]; /* a ring: the locks that it acquired last */
+	uint64_t gil_wait_began;	  /* ticks */
+	uint64_t gil_held;		  /* ticks, its last hold */
+	uint64_t gil_sample_due; /* weight of a sample to take when the GIL's mutex is free */
+	uint64_t tstate;	 /* PyThreadState that last took a GIL here; 0: none */
+	uint64_t until_sample;	 /* ticks of waiting until the next one */
+	uint64_t dice;		 /* state of the random numbers; 0: not thrown yet */
+	struct gd_site_cached cache[GD_SITE_CACHE];
 	void *(*start)(void *);
 	void *start_arg;
 };
@@ -49,6 +83,9 @@ extern __thread struct gd_thread *gd_self_slot __attribute__((tls_model("initial
 /* 1: a child made by vfork may be running on our memory (see GD_ARCH_VFORK). */
 extern __thread int gd_vfork_open __attribute__((tls_model("initial-exec")));
 
+/* It may read no clock: strict seccomp and PR_SET_TSC make the TSC fatal, the vDSO's clocks too. */
+extern __thread bool gd_thread_is_blind __attribute__((tls_model("initial-exec")));
+
 /* A second thread was born: from now on locks can be contended. */
 extern bool gd_thread_is_one_of_many;
 
@@ -62,7 +99,7 @@ static inline struct gd_local *gd_thread_get(void)
 {
 	struct gd_local *self = gd_self;
 
-	if (__builtin_expect(self != NULL && !gd_vfork_open, 1))
+	if (__builtin_expect(self != NULL && !gd_vfork_open && *gd_arena_owner_word, 1))
 		return self;
 	return gd_thread_find();
 }
@@ -70,8 +107,18 @@ static inline struct gd_local *gd_thread_get(void)
 /* Registers the calling thread as the process's first, from the constructor or a fork's child. */
 void gd_thread_init_main(uint64_t now);
 
-/* True in a child that vfork made and that has not exec'd yet; clears a stale mark otherwise. */
+/*
+ * True in a child that runs on its parent's image: made by vfork and not exec'd yet, or by a bare
+ * clone.  Clears a stale mark otherwise.
+ */
 bool gd_thread_is_vfork_child(void);
+
+/*
+ * The calling thread is about to lose its clocks: what it did is booked, then it is watched no
+ * more; its slot stays, for the sampler to look what it does.  Returns what gives them back.
+ */
+struct gd_local *gd_thread_go_blind(void);
+void gd_thread_see_again(struct gd_local *self);
 
 /* Prepares the key whose destructor tells us of a thread's end.  Context: constructor. */
 void gd_thread_init_key(void);

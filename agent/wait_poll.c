@@ -37,7 +37,7 @@ static uint16_t cause_of(const struct gd_fd_set *set, enum gd_timeout timeout, b
 }
 
 struct gd_poll gd_wait_poll_begin(const struct gd_fd_set *set, enum gd_timeout timeout,
-				  bool is_loop, uintptr_t frame)
+				  bool is_loop, struct gd_here here)
 {
 	struct gd_poll poll = {.span = {.self = gd_thread_get()}};
 	struct gd_local *self = poll.span.self;
@@ -52,14 +52,20 @@ struct gd_poll gd_wait_poll_begin(const struct gd_fd_set *set, enum gd_timeout t
 		outside = set->pipes;
 	else if (poll.span.cause == GD_CAUSE_OTHER)
 		outside = 1;
-	if (!gd_account_begin(self, poll.span.cause, 0, outside, frame))
+	if (!gd_account_begin(self, poll.span.cause,
+			      poll.span.cause == GD_CAUSE_PIPE
+				      ? gd_fd_pipe_inode(set->pipe_fd_plus_1 - 1)
+				      : 0,
+			      outside, here))
 		poll.span.self = NULL;
+	poll.pipe_fd_plus_1 = set->pipe_fd_plus_1;
 	return poll;
 }
 
 void gd_wait_poll_end(const struct gd_poll *poll, int ready)
 {
 	struct gd_span span = poll->span;
+	uint64_t waited;
 
 	if (!span.self)
 		return;
@@ -67,5 +73,7 @@ void gd_wait_poll_end(const struct gd_poll *poll, int ready)
 		span.self->poll_was_io = ready > 0;
 		span.cause = ready > 0 ? GD_CAUSE_POLL : GD_CAUSE_LOOP_TIMER;
 	}
-	gd_span_end(&span);
+	waited = gd_span_end(&span);
+	if (span.cause == GD_CAUSE_PIPE)
+		gd_fd_pipe_waited(poll->pipe_fd_plus_1 - 1, waited, 0);
 }

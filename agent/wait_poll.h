@@ -15,6 +15,7 @@ enum gd_timeout { GD_TIMEOUT_NONE, GD_TIMEOUT_ZERO, GD_TIMEOUT_SOME };
 struct gd_poll {
 	struct gd_span span;
 	bool is_guess; /* quiet clients only: how it ends shows what it was for */
+	int32_t pipe_fd_plus_1;
 };
 
 /*
@@ -22,7 +23,7 @@ struct gd_poll {
  * a single socket is waited for because something is expected of it.
  */
 struct gd_poll gd_wait_poll_begin(const struct gd_fd_set *set, enum gd_timeout timeout,
-				  bool is_loop, uintptr_t frame);
+				  bool is_loop, struct gd_here here);
 
 /* ready is what the call returned. */
 void gd_wait_poll_end(const struct gd_poll *poll, int ready);
@@ -37,6 +38,8 @@ static inline enum gd_timeout gd_timeout_of_spec(const struct timespec *timeout)
 {
 	if (!timeout)
 		return GD_TIMEOUT_NONE;
+	if (!gd_arch_may_point(timeout))
+		return GD_TIMEOUT_SOME;
 	return timeout->tv_sec == 0 && timeout->tv_nsec == 0 ? GD_TIMEOUT_ZERO : GD_TIMEOUT_SOME;
 }
 

@@ -7,8 +7,11 @@
 #include "span.h"
 #include <errno.h>
 
-/* Runs the GIL's side of a signal, before libc's: the signal is the instant of take or drop. */
-static inline void see_signal(uintptr_t cond)
+/*
+ * Runs the GIL's side of a signal, before libc's: the signal is the instant of take or drop. False:
+ * it is no GIL's condition.
+ */
+static inline bool see_signal(uintptr_t cond)
 {
 	struct gd_gil_known *gil;
 
@@ -20,18 +23,85 @@ static inline void see_signal(uintptr_t cond)
 		gd_gil_take(gil);
 	else if ((gil = gd_gil_at(cond, 0)))
 		gd_gil_drop(gil);
+	else
+		return false;
+	return true;
+}
+
+/* glibc counts who waits, for destroy (nptl/pthread_cond_wait.c: __wrefs, in units of 8). */
+static inline bool is_waited_for(const pthread_cond_t *cond)
+{
+	return __atomic_load_n(&cond->__data.__wrefs, __ATOMIC_RELAXED) >> 3 != 0;
+}
+
+static __attribute__((noinline)) int wake(pthread_cond_t *cond, bool wakes_all,
+					  uintptr_t returns_to)
+{
+	struct gd_local *self = gd_thread_get();
+	struct gd_release release = {.row = NULL};
+	int ret;
+
+	if (self && !self->is_busy)
+		release = gd_lock_release(self, (uintptr_t)cond);
+	ret = wakes_all ? GD_REAL(pthread_cond_broadcast)(cond)
+			: GD_REAL(pthread_cond_signal)(cond);
+	if (release.row)
+		gd_lock_released(self, &release, wakes_all, returns_to);
+	return ret;
 }
 
 GD_EXPORT int pthread_cond_signal(pthread_cond_t *cond)
 {
-	see_signal((uintptr_t)cond);
-	return GD_REAL(pthread_cond_signal)(cond);
+	if (see_signal((uintptr_t)cond) || !is_waited_for(cond))
+		return GD_REAL(pthread_cond_signal)(cond);
+	return wake(cond, false, (uintptr_t)__builtin_return_address(0));
+}
+
+GD_EXPORT int pthread_cond_broadcast(pthread_cond_t *cond)
+{
+	if (!is_waited_for(cond))
+		return GD_REAL(pthread_cond_broadcast)(cond);
+	return wake(cond, true, (uintptr_t)__builtin_return_address(0));
+}
+
+/*
+ * Waiting for a condition gives the mutex back and takes it again, inside libc, where our wrappers
+ * do not see it: its hold ends here and a new one begins.
+ */
+struct cond_wait {
+	struct gd_span span;
+	struct gd_release release;
+};
+
+static inline __attribute__((always_inline)) struct cond_wait begin_wait(pthread_cond_t *cond,
+									 pthread_mutex_t *mutex)
+{
+	struct gd_local *self = gd_thread_get();
+	struct cond_wait wait = {.release = {.row = NULL}};
+
+	if (self && !self->is_busy && !self->in_wait)
+		wait.release = gd_lock_release(self, (uintptr_t)mutex);
+	wait.span = gd_span_begin_lock(GD_CAUSE_COND, (uintptr_t)cond);
+	return wait;
+}
+
+static inline __attribute__((always_inline)) void end_wait(const struct cond_wait *wait,
+							   pthread_mutex_t *mutex, bool timed_out)
+{
+	struct gd_local *self = wait->span.self;
+
+	gd_span_end_lock(&wait->span, timed_out);
+	if (!self)
+		return;
+	gd_lock_released(self, &wait->release, false, (uintptr_t)__builtin_return_address(0));
+	gd_lock_hold(self, (uintptr_t)mutex, self->slot->since, GD_LOCK_UNKNOWN,
+		     (uintptr_t)__builtin_return_address(0));
 }
 
 GD_EXPORT int pthread_cond_wait(pthread_cond_t *cond, pthread_mutex_t *mutex)
 {
 	struct gd_gil_known *gil = gd_gil_at((uintptr_t)cond, GD_GIL_SWITCH_COND);
-	struct gd_span span;
+	struct cond_wait wait;
 	int ret;
 
 	if (gil) {
@@ -41,9 +111,9 @@ GD_EXPORT int pthread_cond_wait(pthread_cond_t *cond, pthread_mutex_t *mutex)
 		gd_gil_yield_end(gil, begun);
 		return ret;
 	}
-	span = gd_span_begin_lock(GD_CAUSE_COND, (uintptr_t)cond);
+	wait = begin_wait(cond, mutex);
 	ret = GD_REAL(pthread_cond_wait)(cond, mutex);
-	gd_span_end_lock(&span, false);
+	end_wait(&wait, mutex, false);
 	return ret;
 }
 
@@ -51,30 +121,30 @@ GD_EXPORT int pthread_cond_timedwait(pthread_cond_t *cond, pthread_mutex_t *mute
 				     const struct timespec *deadline)
 {
 	struct gd_gil_known *gil = gd_gil_at((uintptr_t)cond, 0);
-	struct gd_span span;
+	struct cond_wait wait;
 	int ret;
 
 	if (gil) {
 		gd_gil_wait(gil); /* ends with the take */
 		return GD_REAL(pthread_cond_timedwait)(cond, mutex, deadline);
 	}
-	span = gd_span_begin_lock(GD_CAUSE_COND, (uintptr_t)cond);
+	wait = begin_wait(cond, mutex);
 	ret = GD_REAL(pthread_cond_timedwait)(cond, mutex, deadline);
-	gd_span_end_lock(&span, ret == ETIMEDOUT);
+	end_wait(&wait, mutex, ret == ETIMEDOUT);
 	return ret;
 }
 
 GD_EXPORT int pthread_cond_clockwait(pthread_cond_t *cond, pthread_mutex_t *mutex, clockid_t clock,
 				     const struct timespec *deadline)
 {
-	struct gd_span span;
+	struct cond_wait wait;
 	int ret;
 
 	if (!GD_REAL(pthread_cond_clockwait))
 		return ENOSYS;
-	span = gd_span_begin_lock(GD_CAUSE_COND, (uintptr_t)cond);
+	wait = begin_wait(cond, mutex);
 	ret = gd_real.pthread_cond_clockwait(cond, mutex, clock, deadline);
-	gd_span_end_lock(&span, ret == ETIMEDOUT);
+	end_wait(&wait, mutex, ret == ETIMEDOUT);
 	return ret;
 }
 
@@ -94,27 +164,27 @@ GD_EXPORT int pthread_cond_destroy(pthread_cond_t *cond)
 
 GD_EXPORT int cnd_wait(cnd_t *cond, mtx_t *mutex)
 {
-	struct gd_span span;
+	struct cond_wait wait;
 	int ret;
 
 	if (!GD_REAL(cnd_wait))
 		return thrd_error;
-	span = gd_span_begin_lock(GD_CAUSE_COND, (uintptr_t)cond);
+	wait = begin_wait((pthread_cond_t *)cond, (pthread_mutex_t *)mutex);
 	ret = gd_real.cnd_wait(cond, mutex);
-	gd_span_end_lock(&span, false);
+	end_wait(&wait, (pthread_mutex_t *)mutex, false);
 	return ret;
 }
 
 GD_EXPORT int cnd_timedwait(cnd_t *restrict cond, mtx_t *restrict mutex,
 			    const struct timespec *restrict deadline)
 {
-	struct gd_span span;
+	struct cond_wait wait;
 	int ret;
 
 	if (!GD_REAL(cnd_timedwait))
 		return thrd_error;
-	span = gd_span_begin_lock(GD_CAUSE_COND, (uintptr_t)cond);
+	wait = begin_wait((pthread_cond_t *)cond, (pthread_mutex_t *)mutex);
 	ret = gd_real.cnd_timedwait(cond, mutex, deadline);
-	gd_span_end_lock(&span, ret == thrd_timedout);
+	end_wait(&wait, (pthread_mutex_t *)mutex, ret == thrd_timedout);
 	return ret;
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Mutexes and reader-writer locks.  The uncontended path of a mutex looks at the lock word and goes
- * on: it reads no clock.  A GIL's two mutexes pass untouched: gil.c sees its takes and drops.
+ * Mutexes.  The uncontended path looks at the lock word, tries, and notes when and from where: no
+ * table, no system call.  A GIL's two mutexes pass untouched: gil.c sees its takes and drops.
  */
 #include "gil.h"
 #include "span.h"
@@ -32,16 +32,28 @@ static bool is_mine(const pthread_mutex_t *mutex)
 	       __atomic_load_n(&mutex->__data.__owner, __ATOMIC_RELAXED) == self->slot->tid;
 }
 
-static __attribute__((noinline)) int lock_contended(pthread_mutex_t *mutex)
+/*
+ * The acquisition of a lock that was free: its time and its caller, so that a release that others
+ * wait for knows how long it was held and by whom.
+ */
+static inline void hold(const pthread_mutex_t *mutex, uintptr_t returns_to)
+{
+	struct gd_local *self = gd_self;
+
+	if (__builtin_expect(self && !gd_vfork_open && !self->is_busy, 1))
+		gd_lock_hold(self, (uintptr_t)mutex, gd_ticks(), GD_LOCK_UNKNOWN, returns_to);
+}
+
+static __attribute__((noinline)) int lock_contended(pthread_mutex_t *mutex, struct gd_here here)
 {
 	struct gd_span span;
 	int ret;
 
 	if (is_mine(mutex))
 		return GD_REAL(pthread_mutex_lock)(mutex);
-	span = gd_span_begin_lock(GD_CAUSE_MUTEX, (uintptr_t)mutex);
+	span = gd_span_begin_lock_at(GD_CAUSE_MUTEX, (uintptr_t)mutex, here);
 	ret = GD_REAL(pthread_mutex_lock)(mutex);
-	gd_span_end_lock(&span, false);
+	gd_span_end_acquired(&span, (uintptr_t)mutex, ret == EOWNERDEAD ? 0 : ret, false);
 	return ret;
 }
 
@@ -56,11 +68,65 @@ GD_EXPORT int pthread_mutex_lock(pthread_mutex_t *mutex)
 	if (gd_gil_owns_mutex(mutex))
 		return GD_REAL(pthread_mutex_lock)(mutex);
 	if (!is_free(mutex))
-		return lock_contended(mutex);
+		return lock_contended(mutex, GD_HERE());
 	if (!gd_thread_is_one_of_many || !is_simple(mutex))
 		return GD_REAL(pthread_mutex_lock)(mutex);
 	ret = GD_REAL(pthread_mutex_trylock)(mutex);
-	return ret == EBUSY ? lock_contended(mutex) : ret;
+	if (ret == EBUSY)
+		return lock_contended(mutex, GD_HERE());
+	if (ret == 0)
+		hold(mutex, (uintptr_t)__builtin_return_address(0));
+	return ret;
+}
+
+GD_EXPORT int pthread_mutex_trylock(pthread_mutex_t *mutex)
+{
+	int ret = GD_REAL(pthread_mutex_trylock)(mutex);
+
+	if (ret == 0 && gd_thread_is_one_of_many && !gd_gil_owns_mutex(mutex))
+		hold(mutex, (uintptr_t)__builtin_return_address(0));
+	return ret;
+}
+
+/* A release that others wait for; or the GIL's mutex is free, and a sample of its waiter is due. */
+static __attribute__((noinline)) int unlock_watched(pthread_mutex_t *mutex, struct gd_local *self,
+						    uintptr_t returns_to)
+{
+	struct gd_release release = gd_lock_release(self, (uintptr_t)mutex);
+	int ret = GD_REAL(pthread_mutex_unlock)(mutex);
+
+	if (ret == 0)
+		gd_lock_released(self, &release, false, returns_to);
+	return ret;
+}
+
+/* Only the outermost unlock of a recursive mutex gives it back. */
+static inline bool gives_back(const pthread_mutex_t *mutex)
+{
+	return (mutex->__data.__kind & 0x7f) != PTHREAD_MUTEX_RECURSIVE_NP ||
+	       mutex->__data.__count <= 1;
+}
+
+GD_EXPORT int pthread_mutex_unlock(pthread_mutex_t *mutex)
+{
+	struct gd_local *self = gd_self;
+	struct gd_held held;
+	int ret;
+
+	if (!self || gd_vfork_open || self->is_busy)
+		return GD_REAL(pthread_mutex_unlock)(mutex);
+	if (gd_gil_owns_mutex(mutex)) {
+		ret = GD_REAL(pthread_mutex_unlock)(mutex);
+		if (__builtin_expect(self->gil_sample_due != 0, 0) && gd_gil_mutex_is(mutex))
+			gd_gil_sample(self);
+		return ret;
+	}
+	if (!gd_thread_is_one_of_many || !gives_back(mutex))
+		return GD_REAL(pthread_mutex_unlock)(mutex);
+	if (mutex->__data.__lock != 1)
+		return unlock_watched(mutex, self, (uintptr_t)__builtin_return_address(0));
+	gd_lock_give(self, (uintptr_t)mutex, &held);
+	return GD_REAL(pthread_mutex_unlock)(mutex);
 }
 
 GD_EXPORT int pthread_mutex_timedlock(pthread_mutex_t *mutex, const struct timespec *deadline)
@@ -72,7 +138,7 @@ GD_EXPORT int pthread_mutex_timedlock(pthread_mutex_t *mutex, const struct times
 		return GD_REAL(pthread_mutex_timedlock)(mutex, deadline);
 	span = gd_span_begin_lock(GD_CAUSE_MUTEX, (uintptr_t)mutex);
 	ret = GD_REAL(pthread_mutex_timedlock)(mutex, deadline);
-	gd_span_end_lock(&span, ret == ETIMEDOUT);
+	gd_span_end_acquired(&span, (uintptr_t)mutex, ret, ret == ETIMEDOUT);
 	return ret;
 }
 
@@ -88,7 +154,7 @@ GD_EXPORT int pthread_mutex_clocklock(pthread_mutex_t *mutex, clockid_t clock,
 		return gd_real.pthread_mutex_clocklock(mutex, clock, deadline);
 	span = gd_span_begin_lock(GD_CAUSE_MUTEX, (uintptr_t)mutex);
 	ret = gd_real.pthread_mutex_clocklock(mutex, clock, deadline);
-	gd_span_end_lock(&span, ret == ETIMEDOUT);
+	gd_span_end_acquired(&span, (uintptr_t)mutex, ret, ret == ETIMEDOUT);
 	return ret;
 }
 
@@ -104,7 +170,7 @@ GD_EXPORT int mtx_lock(mtx_t *mutex)
 		return gd_real.mtx_lock(mutex);
 	span = gd_span_begin_lock(GD_CAUSE_MUTEX, (uintptr_t)mutex);
 	ret = gd_real.mtx_lock(mutex);
-	gd_span_end_lock(&span, false);
+	gd_span_end_acquired(&span, (uintptr_t)mutex, ret, false);
 	return ret;
 }
 
@@ -119,81 +185,6 @@ GD_EXPORT int mtx_timedlock(mtx_t *restrict mutex, const struct timespec *restri
 		return gd_real.mtx_timedlock(mutex, deadline);
 	span = gd_span_begin_lock(GD_CAUSE_MUTEX, (uintptr_t)mutex);
 	ret = gd_real.mtx_timedlock(mutex, deadline);
-	gd_span_end_lock(&span, ret == thrd_timedout);
-	return ret;
-}
-
-/* ---- Reader-writer locks: trying first is exact and cheap, their word has no simple meaning
- * ------ */
-
-GD_EXPORT int pthread_rwlock_rdlock(pthread_rwlock_t *lock)
-{
-	struct gd_span span;
-	int ret = GD_REAL(pthread_rwlock_tryrdlock)(lock);
-
-	if (ret != EBUSY)
-		return ret == EAGAIN ? GD_REAL(pthread_rwlock_rdlock)(lock) : ret;
-	span = gd_span_begin_lock(GD_CAUSE_RWLOCK, (uintptr_t)lock);
-	ret = GD_REAL(pthread_rwlock_rdlock)(lock);
-	gd_span_end_lock(&span, false);
-	return ret;
-}
-
-GD_EXPORT int pthread_rwlock_wrlock(pthread_rwlock_t *lock)
-{
-	struct gd_span span;
-	int ret = GD_REAL(pthread_rwlock_trywrlock)(lock);
-
-	if (ret != EBUSY)
-		return ret;
-	span = gd_span_begin_lock(GD_CAUSE_RWLOCK, (uintptr_t)lock);
-	ret = GD_REAL(pthread_rwlock_wrlock)(lock);
-	gd_span_end_lock(&span, false);
-	return ret;
-}
-
-GD_EXPORT int pthread_rwlock_timedrdlock(pthread_rwlock_t *lock, const struct timespec *deadline)
-{
-	struct gd_span span = gd_span_begin_lock(GD_CAUSE_RWLOCK, (uintptr_t)lock);
-	int ret = GD_REAL(pthread_rwlock_timedrdlock)(lock, deadline);
-
-	gd_span_end_lock(&span, ret == ETIMEDOUT);
-	return ret;
-}
-
-GD_EXPORT int pthread_rwlock_timedwrlock(pthread_rwlock_t *lock, const struct timespec *deadline)
-{
-	struct gd_span span = gd_span_begin_lock(GD_CAUSE_RWLOCK, (uintptr_t)lock);
-	int ret = GD_REAL(pthread_rwlock_timedwrlock)(lock, deadline);
-
-	gd_span_end_lock(&span, ret == ETIMEDOUT);
-	return ret;
-}
-
-GD_EXPORT int pthread_rwlock_clockrdlock(pthread_rwlock_t *lock, clockid_t clock,
-					 const struct timespec *deadline)
-{
-	struct gd_span span;
-	int ret;
-
-	if (!GD_REAL(pthread_rwlock_clockrdlock))
-		return ENOSYS;
-	span = gd_span_begin_lock(GD_CAUSE_RWLOCK, (uintptr_t)lock);
-	ret = gd_real.pthread_rwlock_clockrdlock(lock, clock, deadline);
-	gd_span_end_lock(&span, ret == ETIMEDOUT);
-	return ret;
-}
-
-GD_EXPORT int pthread_rwlock_clockwrlock(pthread_rwlock_t *lock, clockid_t clock,
-					 const struct timespec *deadline)
-{
-	struct gd_span span;
-	int ret;
-
-	if (!GD_REAL(pthread_rwlock_clockwrlock))
-		return ENOSYS;
-	span = gd_span_begin_lock(GD_CAUSE_RWLOCK, (uintptr_t)lock);
-	ret = gd_real.pthread_rwlock_clockwrlock(lock, clock, deadline);
-	gd_span_end_lock(&span, ret == ETIMEDOUT);
+	gd_span_end_acquired(&span, (uintptr_t)mutex, ret, ret == thrd_timedout);
 	return ret;
 }

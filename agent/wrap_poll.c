@@ -10,7 +10,7 @@
 
 static void count_polled(struct gd_fd_set *set, const struct pollfd *fds, nfds_t count)
 {
-	for (nfds_t i = 0; i < count && i < LOOK_AT_MOST; i++)
+	for (nfds_t i = 0; gd_arch_may_point(fds) && i < count && i < LOOK_AT_MOST; i++)
 		if (fds[i].fd >= 0)
 			gd_fd_count(set, fds[i].fd);
 }
@@ -27,21 +27,19 @@ static void count_selected(struct gd_fd_set *set, int count, const fd_set *in, c
 }
 
 static struct gd_poll begin_poll(const struct pollfd *fds, nfds_t count, enum gd_timeout timeout,
-				 uintptr_t frame)
+				 struct gd_here here)
 {
 	struct gd_fd_set set = {0};
 
 	if (timeout == GD_TIMEOUT_ZERO || !gd_process)
 		return (struct gd_poll){.span = gd_span_none()};
 	count_polled(&set, fds, count);
-	return gd_wait_poll_begin(&set, timeout, count > 1, frame);
+	return gd_wait_poll_begin(&set, timeout, count > 1, here);
 }
-
-#define FRAME ((uintptr_t)__builtin_frame_address(0))
 
 GD_EXPORT int poll(struct pollfd *fds, nfds_t count, int timeout_ms)
 {
-	struct gd_poll wait = begin_poll(fds, count, gd_timeout_of_ms(timeout_ms), FRAME);
+	struct gd_poll wait = begin_poll(fds, count, gd_timeout_of_ms(timeout_ms), GD_HERE());
 	int ret = GD_REAL(poll)(fds, count, timeout_ms);
 
 	gd_wait_poll_end(&wait, ret);
@@ -50,7 +48,7 @@ GD_EXPORT int poll(struct pollfd *fds, nfds_t count, int timeout_ms)
 
 GD_EXPORT int __poll_chk(struct pollfd *fds, nfds_t count, int timeout_ms, size_t size)
 {
-	struct gd_poll wait = begin_poll(fds, count, gd_timeout_of_ms(timeout_ms), FRAME);
+	struct gd_poll wait = begin_poll(fds, count, gd_timeout_of_ms(timeout_ms), GD_HERE());
 	int ret = GD_REAL_OR_ENOSYS(__poll_chk, fds, count, timeout_ms, size);
 
 	gd_wait_poll_end(&wait, ret);
@@ -60,7 +58,7 @@ GD_EXPORT int __poll_chk(struct pollfd *fds, nfds_t count, int timeout_ms, size_
 GD_EXPORT int ppoll(struct pollfd *fds, nfds_t count, const struct timespec *timeout,
 		    const sigset_t *mask)
 {
-	struct gd_poll wait = begin_poll(fds, count, gd_timeout_of_spec(timeout), FRAME);
+	struct gd_poll wait = begin_poll(fds, count, gd_timeout_of_spec(timeout), GD_HERE());
 	int ret = GD_REAL_OR_ENOSYS(ppoll, fds, count, timeout, mask);
 
 	gd_wait_poll_end(&wait, ret);
@@ -70,18 +68,17 @@ GD_EXPORT int ppoll(struct pollfd *fds, nfds_t count, const struct timespec *tim
 GD_EXPORT int __ppoll_chk(struct pollfd *fds, nfds_t count, const struct timespec *timeout,
 			  const sigset_t *mask, size_t size)
 {
-	struct gd_poll wait = begin_poll(fds, count, gd_timeout_of_spec(timeout), FRAME);
+	struct gd_poll wait = begin_poll(fds, count, gd_timeout_of_spec(timeout), GD_HERE());
 	int ret = GD_REAL_OR_ENOSYS(__ppoll_chk, fds, count, timeout, mask, size);
 
 	gd_wait_poll_end(&wait, ret);
 	return ret;
 }
 
-/* ---- select ------------------------------------------------------------------------------------
- */
+/* ---- select ---------------------------------------------------------------------------------- */
 
 static struct gd_poll begin_select(int count, const fd_set *in, const fd_set *out,
-				   enum gd_timeout timeout, uintptr_t frame)
+				   enum gd_timeout timeout, struct gd_here here)
 {
 	struct gd_fd_set set = {0};
 	uint32_t members;
@@ -91,7 +88,7 @@ static struct gd_poll begin_select(int count, const fd_set *in, const fd_set *ou
 	count_selected(&set, count, in, out);
 	members = set.servers + set.clients + set.own + set.timers + set.children + set.pipes +
 		  set.terminals + set.others;
-	return gd_wait_poll_begin(&set, timeout, members > 1, frame);
+	return gd_wait_poll_begin(&set, timeout, members > 1, here);
 }
 
 GD_EXPORT int select(int count, fd_set *restrict in, fd_set *restrict out, fd_set *restrict except,
@@ -100,7 +97,7 @@ GD_EXPORT int select(int count, fd_set *restrict in, fd_set *restrict out, fd_se
 	enum gd_timeout kind = !timeout					       ? GD_TIMEOUT_NONE
 			       : timeout->tv_sec == 0 && timeout->tv_usec == 0 ? GD_TIMEOUT_ZERO
 									       : GD_TIMEOUT_SOME;
-	struct gd_poll wait = begin_select(count, in, out, kind, FRAME);
+	struct gd_poll wait = begin_select(count, in, out, kind, GD_HERE());
 	struct gd_local *self = kind == GD_TIMEOUT_ZERO && count == 0 ? gd_thread_get() : NULL;
 	int ret = GD_REAL(select)(count, in, out, except, timeout);
 
@@ -113,15 +110,14 @@ GD_EXPORT int select(int count, fd_set *restrict in, fd_set *restrict out, fd_se
 GD_EXPORT int pselect(int count, fd_set *restrict in, fd_set *restrict out, fd_set *restrict except,
 		      const struct timespec *restrict timeout, const sigset_t *restrict mask)
 {
-	struct gd_poll wait = begin_select(count, in, out, gd_timeout_of_spec(timeout), FRAME);
+	struct gd_poll wait = begin_select(count, in, out, gd_timeout_of_spec(timeout), GD_HERE());
 	int ret = GD_REAL(pselect)(count, in, out, except, timeout, mask);
 
 	gd_wait_poll_end(&wait, ret);
 	return ret;
 }
 
-/* ---- epoll
- * --------------------------------------------------------------------------------------- */
+/* ---- epoll ----------------------------------------------------------------------------------- */
 
 GD_EXPORT int epoll_ctl(int epfd, int op, int fd, struct epoll_event *event)
 {
@@ -135,19 +131,19 @@ GD_EXPORT int epoll_ctl(int epfd, int op, int fd, struct epoll_event *event)
 	return ret;
 }
 
-static struct gd_poll begin_epoll(int epfd, enum gd_timeout timeout, uintptr_t frame)
+static struct gd_poll begin_epoll(int epfd, enum gd_timeout timeout, struct gd_here here)
 {
 	struct gd_fd_set set = {0};
 
 	if (timeout == GD_TIMEOUT_ZERO || !gd_process)
 		return (struct gd_poll){.span = gd_span_none()};
 	gd_fd_epoll_count(&set, epfd);
-	return gd_wait_poll_begin(&set, timeout, true, frame);
+	return gd_wait_poll_begin(&set, timeout, true, here);
 }
 
 GD_EXPORT int epoll_wait(int epfd, struct epoll_event *events, int max, int timeout_ms)
 {
-	struct gd_poll wait = begin_epoll(epfd, gd_timeout_of_ms(timeout_ms), FRAME);
+	struct gd_poll wait = begin_epoll(epfd, gd_timeout_of_ms(timeout_ms), GD_HERE());
 	int ret = GD_REAL(epoll_wait)(epfd, events, max, timeout_ms);
 
 	gd_wait_poll_end(&wait, ret);
@@ -157,7 +153,7 @@ GD_EXPORT int epoll_wait(int epfd, struct epoll_event *events, int max, int time
 GD_EXPORT int epoll_pwait(int epfd, struct epoll_event *events, int max, int timeout_ms,
 			  const sigset_t *mask)
 {
-	struct gd_poll wait = begin_epoll(epfd, gd_timeout_of_ms(timeout_ms), FRAME);
+	struct gd_poll wait = begin_epoll(epfd, gd_timeout_of_ms(timeout_ms), GD_HERE());
 	int ret = GD_REAL_OR_ENOSYS(epoll_pwait, epfd, events, max, timeout_ms, mask);
 
 	gd_wait_poll_end(&wait, ret);
@@ -167,7 +163,7 @@ GD_EXPORT int epoll_pwait(int epfd, struct epoll_event *events, int max, int tim
 GD_EXPORT int epoll_pwait2(int epfd, struct epoll_event *events, int max,
 			   const struct timespec *timeout, const sigset_t *mask)
 {
-	struct gd_poll wait = begin_epoll(epfd, gd_timeout_of_spec(timeout), FRAME);
+	struct gd_poll wait = begin_epoll(epfd, gd_timeout_of_spec(timeout), GD_HERE());
 	int ret = GD_REAL_OR_ENOSYS(epoll_pwait2, epfd, events, max, timeout, mask);
 
 	gd_wait_poll_end(&wait, ret);

@@ -15,12 +15,19 @@
 
 GD_ARCH_VFORK(gd_vfork_open, gd_real_vfork);
 
-/* ---- Waiting for children
- * ------------------------------------------------------------------------ */
+/* ---- Waiting for children -------------------------------------------------------------------- */
 
 static inline __attribute__((always_inline)) struct gd_span begin_child(int options)
 {
 	return options & WNOHANG ? gd_span_none() : gd_span_begin(GD_CAUSE_CHILD, 0, 0);
+}
+
+/* ret is the child that ended, if it is positive. */
+static inline void end_child(const struct gd_span *span, long ret)
+{
+	gd_span_end(span);
+	if (ret > 0 && gd_process && !gd_thread_is_vfork_child())
+		__atomic_fetch_add(&gd_process->children_reaped, 1, __ATOMIC_RELAXED);
 }
 
 GD_EXPORT pid_t wait(int *status)
@@ -28,7 +35,7 @@ GD_EXPORT pid_t wait(int *status)
 	struct gd_span span = begin_child(0);
 	pid_t ret = GD_REAL(wait)(status);
 
-	gd_span_end(&span);
+	end_child(&span, ret);
 	return ret;
 }
 
@@ -37,7 +44,7 @@ GD_EXPORT pid_t waitpid(pid_t pid, int *status, int options)
 	struct gd_span span = begin_child(options);
 	pid_t ret = GD_REAL(waitpid)(pid, status, options);
 
-	gd_span_end(&span);
+	end_child(&span, options & (WUNTRACED | WCONTINUED) ? 0 : ret);
 	return ret;
 }
 
@@ -46,7 +53,7 @@ GD_EXPORT int waitid(idtype_t type, id_t id, siginfo_t *info, int options)
 	struct gd_span span = begin_child(options);
 	int ret = GD_REAL(waitid)(type, id, info, options);
 
-	gd_span_end(&span);
+	end_child(&span, ret == 0 && !(options & (WNOHANG | WNOWAIT)));
 	return ret;
 }
 
@@ -55,7 +62,7 @@ GD_EXPORT pid_t wait3(int *status, int options, struct rusage *usage)
 	struct gd_span span = begin_child(options);
 	pid_t ret = GD_REAL(wait3)(status, options, usage);
 
-	gd_span_end(&span);
+	end_child(&span, options & (WUNTRACED | WCONTINUED) ? 0 : ret);
 	return ret;
 }
 
@@ -64,12 +71,11 @@ GD_EXPORT pid_t wait4(pid_t pid, int *status, int options, struct rusage *usage)
 	struct gd_span span = begin_child(options);
 	pid_t ret = GD_REAL(wait4)(pid, status, options, usage);
 
-	gd_span_end(&span);
+	end_child(&span, options & (WUNTRACED | WCONTINUED) ? 0 : ret);
 	return ret;
 }
 
-/* ---- exec
- * ------------------------------------------------------------------------------------------ */
+/* ---- exec ------------------------------------------------------------------------------------ */
 
 #define ENV_SESSION "GILDIAG_SESSION="
 #define ENV_MAX	    65536 /* strings; a longer environment is passed on as it is */
@@ -79,31 +85,51 @@ static bool begins_with(const char *text, const char *prefix)
 	return strncmp(text, prefix, strlen(prefix)) == 0;
 }
 
+/* The agent and nothing else. */
+static bool is_our_preload(const char *entry)
+{
+	return begins_with(entry, "LD_PRELOAD=") && strstr(entry, "libgildiag-agent") &&
+	       !strpbrk(entry, ": ");
+}
+
+static bool is_filtered(void)
+{
+	return gd_process->flags & GD_FLAG_SECCOMP;
+}
+
 /*
  * How many pointers a copy of envp that names the session too would have; 0: pass envp on as it is.
  * Only where the agent itself is passed on: an environment without it was meant to be clean.
  */
 static size_t count_with_session(char *const *envp)
 {
-	bool has_agent = false;
+	bool has_agent = false, has_session = false;
 	size_t n = 0;
 
-	if (!envp || !gd_process || !gd_session_variable[0])
+	if (!gd_arch_may_point(envp) || !gd_process || !gd_session_variable[0])
 		return 0;
 	for (; envp[n]; n++) {
-		if (begins_with(envp[n], ENV_SESSION) || n == ENV_MAX)
+		if (n == ENV_MAX)
 			return 0;
-		if (begins_with(envp[n], "LD_PRELOAD=") && strstr(envp[n], "libgildiag-agent"))
-			has_agent = true;
+		has_session |= begins_with(envp[n], ENV_SESSION);
+		has_agent |=
+			begins_with(envp[n], "LD_PRELOAD=") && strstr(envp[n], "libgildiag-agent");
 	}
-	return has_agent ? n + 2 : 0;
+	return has_agent && (!has_session || is_filtered()) ? n + 2 : 0;
 }
 
+/* A filter outlives an exec: what the agent does when it wakes there may be fatal.  It stays out.
+ */
 static char *const *copy_with_session(char **room, size_t count, char *const *envp)
 {
-	memcpy(room, envp, (count - 2) * sizeof(*room));
-	room[count - 2] = gd_session_variable;
-	room[count - 1] = NULL;
+	size_t n = 0;
+
+	for (size_t i = 0; i + 2 < count; i++)
+		if (!is_filtered() || !is_our_preload(envp[i]))
+			room[n++] = envp[i];
+	if (!is_filtered())
+		room[n++] = gd_session_variable;
+	room[n] = NULL;
 	return room;
 }
 
@@ -227,8 +253,7 @@ GD_EXPORT int execle(const char *path, const char *arg, ...)
 	return execve(path, argv, envp);
 }
 
-/* ---- spawn
- * ----------------------------------------------------------------------------------------- */
+/* ---- spawn ----------------------------------------------------------------------------------- */
 
 GD_EXPORT int posix_spawn(pid_t *restrict pid, const char *restrict path,
 			  const posix_spawn_file_actions_t *restrict actions,
@@ -252,8 +277,7 @@ GD_EXPORT int posix_spawnp(pid_t *restrict pid, const char *restrict file,
 				     (char **)WITH_SESSION(count, envp));
 }
 
-/* ---- The end
- * --------------------------------------------------------------------------------------- */
+/* ---- The end --------------------------------------------------------------------------------- */
 
 GD_EXPORT void _exit(int status)
 {
@@ -271,30 +295,61 @@ GD_EXPORT void _Exit(int status)
 
 GD_EXPORT void quick_exit(int status)
 {
-	gd_lifecycle_exit(status);
+	gd_lifecycle_note_quick_exit(status);
 	if (GD_REAL(quick_exit))
 		gd_real.quick_exit(status);
 	for (;;)
 		gd_syscall(SYS_exit_group, status);
 }
 
-/* ---- Filters and bare system calls
- * ------------------------------------------------------------------ */
+/* ---- Filters and bare system calls ----------------------------------------------------------- */
 
-static void expect_filter(bool yes)
+/* What a call that changes what we may do has changed, to be taken back should it fail. */
+struct restraint {
+	bool is_filter; /* the first one */
+	bool is_blind;
+	struct gd_local *self;
+};
+
+/* From before the call on: afterwards a system call, or a clock, of ours may kill the process. */
+static struct restraint restrain(bool is_filter, bool is_blind)
 {
-	if (!gd_process)
-		return;
-	if (yes)
-		__atomic_fetch_or(&gd_process->flags, GD_FLAG_SECCOMP, __ATOMIC_RELAXED);
-	else
+	struct restraint restraint = {false, is_blind, NULL};
+
+	if (is_blind)
+		restraint.self = gd_thread_go_blind();
+	if (!gd_process || gd_thread_is_vfork_child())
+		return restraint;
+	restraint.is_filter = is_filter && !(__atomic_fetch_or(&gd_process->flags, GD_FLAG_SECCOMP,
+							       __ATOMIC_RELAXED) &
+					     GD_FLAG_SECCOMP);
+	if (restraint.is_filter)
+		gd_session_write_so_far();
+	return restraint;
+}
+
+static void relax(const struct restraint *restraint)
+{
+	if (restraint->is_filter)
 		__atomic_fetch_and(&gd_process->flags, ~GD_FLAG_SECCOMP, __ATOMIC_RELAXED);
+	if (restraint->is_blind)
+		gd_thread_see_again(restraint->self);
+}
+
+#define MODE_STRICT 1 /* of PR_SET_SECCOMP */
+
+static struct restraint restrain_for_prctl(long option, long value)
+{
+	bool is_filter = option == PR_SET_SECCOMP;
+
+	return restrain(is_filter, (is_filter && value == MODE_STRICT) ||
+					   (option == PR_SET_TSC && value == PR_TSC_SIGSEGV));
 }
 
 GD_EXPORT int prctl(int option, ...)
 {
 	unsigned long arg[4];
-	bool is_filter = option == PR_SET_SECCOMP;
+	struct restraint restraint;
 	va_list rest;
 	int ret;
 
@@ -302,12 +357,10 @@ GD_EXPORT int prctl(int option, ...)
 	for (unsigned int i = 0; i < 4; i++)
 		arg[i] = va_arg(rest, unsigned long);
 	va_end(rest);
-	/* From before the call on: afterwards a system call of ours may kill the process. */
-	if (is_filter)
-		expect_filter(true);
+	restraint = restrain_for_prctl(option, (long)arg[0]);
 	ret = GD_REAL(prctl)(option, arg[0], arg[1], arg[2], arg[3]);
-	if (is_filter && ret != 0)
-		expect_filter(false);
+	if (ret != 0)
+		relax(&restraint);
 	return ret;
 }
 
@@ -315,11 +368,23 @@ GD_EXPORT int prctl(int option, ...)
 #define FUTEX_WAIT	  0
 #define FUTEX_WAIT_BITSET 9
 
+#define SET_STRICT 0 /* of seccomp(2), which also answers questions */
+#define SET_FILTER 1
+
+static struct restraint restrain_for_syscall(long number, const long *arg)
+{
+	if (number == SYS_seccomp)
+		return restrain(arg[0] == SET_STRICT || arg[0] == SET_FILTER, arg[0] == SET_STRICT);
+	if (number == SYS_prctl)
+		return restrain_for_prctl(arg[0], arg[1]);
+	return (struct restraint){false, false, NULL};
+}
+
 GD_EXPORT long syscall(long number, ...)
 {
 	long arg[6];
 	struct gd_span span = gd_span_none();
-	bool is_filter;
+	struct restraint restraint;
 	va_list rest;
 	long ret;
 
@@ -327,16 +392,14 @@ GD_EXPORT long syscall(long number, ...)
 	for (unsigned int i = 0; i < 6; i++)
 		arg[i] = va_arg(rest, long);
 	va_end(rest);
-	is_filter = number == SYS_seccomp || (number == SYS_prctl && arg[0] == PR_SET_SECCOMP);
-	if (is_filter)
-		expect_filter(true);
+	restraint = restrain_for_syscall(number, arg);
 	/* How Rust's and C++20's own locks wait. */
 	if (number == SYS_futex && ((arg[1] & FUTEX_CMD_MASK) == FUTEX_WAIT ||
 				    (arg[1] & FUTEX_CMD_MASK) == FUTEX_WAIT_BITSET))
 		span = gd_span_begin_lock(GD_CAUSE_FUTEX, (uintptr_t)arg[0]);
 	ret = GD_REAL(syscall)(number, arg[0], arg[1], arg[2], arg[3], arg[4], arg[5]);
 	gd_span_end_lock(&span, ret < 0 && errno == ETIMEDOUT);
-	if (is_filter && ret < 0)
-		expect_filter(false);
+	if (ret < 0)
+		relax(&restraint);
 	return ret;
 }

@@ -19,19 +19,20 @@ static inline uint32_t waiters_of(sem_t *sem)
 	return (uint32_t)(__atomic_load_n((uint64_t *)sem, __ATOMIC_RELAXED) >> 32);
 }
 
-static inline void acquired(const struct gd_span *span, uintptr_t key, int ret)
+static inline void hold(struct gd_local *self, uintptr_t key, uintptr_t returns_to)
 {
-	if (span->self && ret == 0)
-		gd_lock_hold(span->self, key);
+	if (self && !self->is_busy)
+		gd_lock_hold(self, key, gd_ticks(), GD_LOCK_UNKNOWN, returns_to);
 }
+
+#define RETURNS_TO ((uintptr_t)__builtin_return_address(0))
 
 GD_EXPORT int sem_trywait(sem_t *sem)
 {
 	int ret = GD_REAL(sem_trywait)(sem);
-	struct gd_local *self = ret == 0 ? gd_thread_get() : NULL;
 
-	if (self)
-		gd_lock_hold(self, (uintptr_t)sem);
+	if (ret == 0)
+		hold(gd_thread_get(), (uintptr_t)sem, RETURNS_TO);
 	return ret;
 }
 
@@ -42,17 +43,13 @@ GD_EXPORT int sem_wait(sem_t *sem)
 	int ret;
 
 	if (value_of(sem) > 0) {
-		struct gd_local *self = gd_thread_get();
-
-		if (self)
-			gd_lock_hold(self, (uintptr_t)sem);
+		hold(gd_thread_get(), (uintptr_t)sem, RETURNS_TO);
 		return GD_REAL(sem_wait)(sem);
 	}
 	key = gd_lock_park((uintptr_t)sem, (uintptr_t)__builtin_frame_address(0));
 	span = gd_span_begin_lock(GD_CAUSE_SEM, key);
 	ret = GD_REAL(sem_wait)(sem);
-	acquired(&span, key, ret);
-	gd_span_end_lock(&span, false);
+	gd_span_end_acquired(&span, key, ret, false);
 	return ret;
 }
 
@@ -62,8 +59,7 @@ GD_EXPORT int sem_timedwait(sem_t *restrict sem, const struct timespec *restrict
 	struct gd_span span = gd_span_begin_lock(GD_CAUSE_SEM, key);
 	int ret = GD_REAL(sem_timedwait)(sem, deadline);
 
-	acquired(&span, key, ret);
-	gd_span_end_lock(&span, ret != 0 && errno == ETIMEDOUT);
+	gd_span_end_acquired(&span, key, ret, ret != 0 && errno == ETIMEDOUT);
 	return ret;
 }
 
@@ -81,33 +77,45 @@ GD_EXPORT int sem_clockwait(sem_t *restrict sem, clockid_t clock,
 	key = gd_lock_park((uintptr_t)sem, (uintptr_t)__builtin_frame_address(0));
 	span = gd_span_begin_lock(GD_CAUSE_SEM, key);
 	ret = gd_real.sem_clockwait(sem, clock, deadline);
-	acquired(&span, key, ret);
-	gd_span_end_lock(&span, ret != 0 && errno == ETIMEDOUT);
+	gd_span_end_acquired(&span, key, ret, ret != 0 && errno == ETIMEDOUT);
 	return ret;
 }
 
 GD_EXPORT int sem_post(sem_t *sem)
 {
 	struct gd_local *self = gd_thread_get();
+	struct gd_release release;
+	struct gd_held held;
+	uintptr_t key;
+	int ret;
 
-	if (self) {
-		uintptr_t key = gd_lock_parked((uintptr_t)sem);
-		bool is_release = gd_lock_give(self, key);
-		struct gd_lock *row = waiters_of(sem) ? gd_lock_find(key) : NULL;
-
-		if (row)
-			__atomic_fetch_add(is_release ? &row->released : &row->posted, 1,
-					   __ATOMIC_RELAXED);
+	if (!self || self->is_busy)
+		return GD_REAL(sem_post)(sem);
+	key = gd_lock_parked((uintptr_t)sem);
+	if (!waiters_of(sem)) {
+		gd_lock_give(self, key, &held);
+		return GD_REAL(sem_post)(sem);
 	}
-	return GD_REAL(sem_post)(sem);
+	release = gd_lock_release(self, key);
+	ret = GD_REAL(sem_post)(sem);
+	gd_lock_released(self, &release, false, RETURNS_TO);
+	return ret;
 }
 
+/* The last to arrive lets the others go. */
 GD_EXPORT int pthread_barrier_wait(pthread_barrier_t *barrier)
 {
 	struct gd_span span = gd_span_begin_lock(GD_CAUSE_BARRIER, (uintptr_t)barrier);
-	int ret = GD_REAL(pthread_barrier_wait)(barrier);
+	struct gd_release release = {.row = NULL};
+	int ret;
 
+	/* It has arrived itself by now: what the others have waited so far is all of it. */
+	if (span.self)
+		release = gd_lock_release(span.self, (uintptr_t)barrier);
+	ret = GD_REAL(pthread_barrier_wait)(barrier);
 	gd_span_end_lock(&span, false);
+	if (ret == PTHREAD_BARRIER_SERIAL_THREAD && release.row)
+		gd_lock_released(span.self, &release, true, RETURNS_TO);
 	return ret;
 }
 

@@ -24,7 +24,7 @@ static inline __attribute__((always_inline)) struct gd_span begin_sleep(bool is_
 
 static inline bool is_zero(const struct timespec *time)
 {
-	return time && time->tv_sec == 0 && time->tv_nsec == 0;
+	return gd_arch_may_point(time) && time->tv_sec == 0 && time->tv_nsec == 0;
 }
 
 GD_EXPORT unsigned int sleep(unsigned int seconds)
@@ -79,8 +79,7 @@ GD_EXPORT int sched_yield(void)
 	return GD_REAL(sched_yield)();
 }
 
-/* ---- Signals
- * --------------------------------------------------------------------------------------- */
+/* ---- Signals --------------------------------------------------------------------------------- */
 
 GD_EXPORT int pause(void)
 {
@@ -129,8 +128,7 @@ GD_EXPORT int sigtimedwait(const sigset_t *restrict mask, siginfo_t *restrict in
 	return ret;
 }
 
-/* ---- Names
- * ------------------------------------------------------------------------------------------ */
+/* ---- Names ----------------------------------------------------------------------------------- */
 
 GD_EXPORT int getaddrinfo(const char *restrict host, const char *restrict service,
 			  const struct addrinfo *restrict hints,

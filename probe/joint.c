@@ -7,14 +7,6 @@
 #include "clock.h"
 #include <string.h>
 
-/* Sums that the key caps. */
-struct picture {
-	struct gd_joint_key key;
-	uint32_t computing, starved, unseen, gil_wait, outside, sleeping, locked, gil_computing;
-	uint32_t parked; /* in a cause that is idle by itself */
-	bool all_files, all_looped;
-};
-
 static const uint8_t class_of[GD_CAUSE_MAX] = {
 #define CLASS(name, number, class, words) [number] = GD_CLASS_##class,
 	GD_CAUSES(CLASS)
@@ -47,11 +39,12 @@ bool gd_joint_cause_at(const struct gd_thread *slot, uint64_t instant, uint16_t 
 	return true;
 }
 
-static void add_outside(struct picture *picture, uint32_t operations, bool is_file, bool is_looped)
+static void add_outside(struct gd_picture *picture, uint32_t operations, bool is_file,
+			bool is_looped)
 {
 	picture->outside += operations ? operations : 1;
-	picture->all_files = picture->all_files && is_file;
-	picture->all_looped = picture->all_looped && is_looped;
+	picture->has_unlike_files |= !is_file;
+	picture->has_unlike_loops |= !is_looped;
 }
 
 /* Threads that seem to compute, until the kernel was asked. */
@@ -61,7 +54,7 @@ struct candidates {
 	size_t count;
 };
 
-static void add_computing(struct picture *picture, enum gd_on_cpu answer, bool holds_gil,
+static void add_computing(struct gd_picture *picture, enum gd_on_cpu answer, bool holds_gil,
 			  bool is_first_gil)
 {
 	uint8_t holder = GD_HOLDER_WAITS;
@@ -89,9 +82,23 @@ static void add_computing(struct picture *picture, enum gd_on_cpu answer, bool h
 		picture->key.holder = holder;
 }
 
-static void add_waiting(struct picture *picture, const struct gd_thread *slot, uint16_t cause)
+/* A wait for a followed process is none for the outside: that instant belongs to what it does. */
+static bool is_inside(const struct gd_target *target, const struct gd_thread *slot, uint16_t cause,
+		      const struct gd_joint_world *world)
 {
-	switch (class_of[cause]) {
+	if (cause == GD_CAUSE_PIPE)
+		return slot->object && world->is_pipe_followed(world->arg, target, slot->object);
+	return cause == GD_CAUSE_CHILD && world->has_followed_child(world->arg, target);
+}
+
+static void add_waiting(struct gd_picture *picture, const struct gd_target *target,
+			const struct gd_thread *slot, uint16_t cause,
+			const struct gd_joint_world *world)
+{
+	uint8_t class =
+		is_inside(target, slot, cause, world) ? GD_CLASS_LOCK_WAIT : class_of[cause];
+
+	switch (class) {
 	case GD_CLASS_GIL_WAIT:
 		picture->gil_wait++;
 		return; /* and holds none, whatever its slot said a moment ago */
@@ -116,14 +123,15 @@ static void add_waiting(struct picture *picture, const struct gd_thread *slot, u
 		picture->key.holder = GD_HOLDER_WAITS;
 }
 
-static void add_thread(struct picture *picture, struct candidates *candidates,
-		       const struct gd_target *target, uint32_t index, uint16_t cause)
+static void add_thread(struct gd_picture *picture, struct candidates *candidates,
+		       const struct gd_target *target, uint32_t index, uint16_t cause,
+		       const struct gd_joint_world *world)
 {
 	const struct gd_thread *slot = &target->threads[index];
 	bool computes = cause == GD_CAUSE_CPU_GIL || cause == GD_CAUSE_CPU_FREE;
 
 	if (!computes) {
-		add_waiting(picture, slot, cause);
+		add_waiting(picture, target, slot, cause, world);
 		return;
 	}
 	if (candidates->count == GD_JOINT_ASKED_MAX) {
@@ -134,12 +142,12 @@ static void add_thread(struct picture *picture, struct candidates *candidates,
 	candidates->slots[candidates->count++] = index;
 }
 
-static void add_candidates(struct picture *picture, const struct candidates *candidates,
-			   struct gd_target *target, gd_joint_ask_fn *ask, void *arg)
+static void add_candidates(struct gd_picture *picture, const struct candidates *candidates,
+			   struct gd_target *target, const struct gd_joint_world *world)
 {
 	enum gd_on_cpu answers[GD_JOINT_ASKED_MAX];
 
-	ask(target, candidates->slots, candidates->count, answers, arg);
+	world->ask(target, candidates->slots, candidates->count, answers, world->arg);
 	for (size_t i = 0; i < candidates->count; i++) {
 		bool holds_gil = candidates->holds_gil[i];
 
@@ -149,12 +157,72 @@ static void add_candidates(struct picture *picture, const struct candidates *can
 }
 
 /* The start ends where a thread first waits for something that is no file and no GIL. */
-static uint8_t phase_of(struct gd_process *process, const struct picture *picture, bool any_wait)
+static void note_phase(struct gd_process *process, struct gd_picture *picture)
 {
-	if (!process->steady_ns &&
-	    (any_wait || (picture->outside && !picture->all_files) || picture->locked))
+	bool waits = picture->parked || picture->sleeping || picture->key.loop_timer ||
+		     picture->key.child || picture->locked ||
+		     (picture->outside && picture->has_unlike_files);
+	bool acts = picture->computing || picture->starved || picture->outside ||
+		    picture->sleeping || picture->key.loop_timer;
+
+	if (waits && !process->steady_ns)
 		process->steady_ns = gd_clock_ns(CLOCK_MONOTONIC);
-	return process->steady_ns ? GD_PHASE_STEADY : GD_PHASE_START;
+	picture->key.phase = process->steady_ns ? GD_PHASE_STEADY : GD_PHASE_START;
+	picture->is_starting = acts && picture->key.phase == GD_PHASE_START;
+	picture->is_steady = acts && picture->key.phase == GD_PHASE_STEADY;
+}
+
+void gd_picture_take(struct gd_target *target, uint64_t instant, const struct gd_joint_world *world,
+		     struct gd_picture *ret_picture)
+{
+	struct gd_picture picture = {.computing = 0};
+	struct candidates candidates = {.count = 0};
+	uint32_t used = gd_target_slots(target);
+
+	for (uint32_t i = 0; i < used; i++) {
+		const struct gd_thread *slot = &target->threads[i];
+		bool missed = false;
+		uint16_t cause;
+
+		if (__atomic_load_n(&slot->state, __ATOMIC_ACQUIRE) != GD_THREAD_LIVE ||
+		    !gd_joint_cause_at(slot, instant, &cause, &missed))
+			continue;
+		target->process->samples_missed += missed;
+		add_thread(&picture, &candidates, target, i, cause, world);
+	}
+	add_candidates(&picture, &candidates, target, world);
+	note_phase(target->process, &picture);
+	picture.outside_processes = picture.outside > 0;
+	picture.computing_processes = picture.computing + picture.starved > 0;
+	target->process->samples++;
+	*ret_picture = picture;
+}
+
+void gd_picture_merge(struct gd_picture *tree, const struct gd_picture *one)
+{
+	/* The holder that keeps others waiting says more than one that nobody waits for. */
+	if (one->key.holder != GD_HOLDER_NONE &&
+	    (tree->key.holder == GD_HOLDER_NONE ||
+	     (one->key.holder == GD_HOLDER_WAITS && one->gil_wait)))
+		tree->key.holder = one->key.holder;
+	tree->key.loop_timer |= one->key.loop_timer;
+	tree->key.child |= one->key.child;
+	tree->computing += one->computing;
+	tree->starved += one->starved;
+	tree->unseen += one->unseen;
+	tree->gil_wait += one->gil_wait;
+	tree->outside += one->outside;
+	tree->sleeping += one->sleeping;
+	tree->locked += one->locked;
+	tree->gil_computing += one->gil_computing;
+	tree->parked += one->parked;
+	tree->outside_processes += one->outside_processes;
+	tree->computing_processes += one->computing_processes;
+	tree->has_unlike_files |= one->has_unlike_files;
+	tree->has_unlike_loops |= one->has_unlike_loops;
+	tree->is_starting |= one->is_starting;
+	tree->is_steady |= one->is_steady;
+	tree->key.phase = tree->is_starting && !tree->is_steady ? GD_PHASE_START : GD_PHASE_STEADY;
 }
 
 static uint8_t cap(uint32_t n, uint8_t limit)
@@ -162,7 +230,7 @@ static uint8_t cap(uint32_t n, uint8_t limit)
 	return n < limit ? (uint8_t)n : limit;
 }
 
-static void close_key(struct picture *picture)
+static void close_key(struct gd_picture *picture)
 {
 	struct gd_joint_key *key = &picture->key;
 
@@ -174,14 +242,15 @@ static void close_key(struct picture *picture)
 	key->sleeping = cap(picture->sleeping, 2);
 	key->locked = cap(picture->locked, 2);
 	key->gil_computing = cap(picture->gil_computing, 8);
-	key->file = picture->outside && picture->all_files;
-	key->looped = picture->outside && picture->all_looped;
+	key->file = picture->outside && !picture->has_unlike_files;
+	key->looped = picture->outside && !picture->has_unlike_loops;
+	key->outside_processes = cap(picture->outside_processes, 8);
+	key->computing_processes = cap(picture->computing_processes, 8);
 }
 
-static struct gd_joint *find_cell(struct gd_target *target, const struct gd_joint_key *key)
+static struct gd_joint *find_cell(struct gd_section *section, struct gd_joint *cells,
+				  const struct gd_joint_key *key)
 {
-	struct gd_section *section = &target->sections[GD_SECTION_JOINT - 1];
-	struct gd_joint *cells = target->joints;
 	uint32_t used = section->used < GD_JOINT_CAPACITY ? section->used : GD_JOINT_CAPACITY;
 
 	for (uint32_t i = 0; i < used; i++)
@@ -196,38 +265,19 @@ static struct gd_joint *find_cell(struct gd_target *target, const struct gd_join
 	return &cells[used];
 }
 
-void gd_joint_add(struct gd_target *target, uint64_t instant, uint64_t weight_ns,
-		  gd_joint_ask_fn *ask, void *arg)
+void gd_picture_store(struct gd_picture *picture, uint64_t weight_ns, struct gd_section *section,
+		      struct gd_joint *cells)
 {
-	struct picture picture = {.all_files = true, .all_looped = true};
-	struct candidates candidates = {.count = 0};
-	uint32_t used = gd_target_slots(target);
 	struct gd_joint *cell;
 
-	for (uint32_t i = 0; i < used; i++) {
-		const struct gd_thread *slot = &target->threads[i];
-		bool missed = false;
-		uint16_t cause;
-
-		if (__atomic_load_n(&slot->state, __ATOMIC_ACQUIRE) != GD_THREAD_LIVE ||
-		    !gd_joint_cause_at(slot, instant, &cause, &missed))
-			continue;
-		target->process->samples_missed += missed;
-		add_thread(&picture, &candidates, target, i, cause);
-	}
-	add_candidates(&picture, &candidates, target, ask, arg);
-	close_key(&picture);
-	picture.key.phase = phase_of(target->process, &picture,
-				     picture.parked || picture.sleeping || picture.key.loop_timer ||
-					     picture.key.child);
-	target->process->samples++;
-	cell = find_cell(target, &picture.key);
+	close_key(picture);
+	cell = find_cell(section, cells, &picture->key);
 	if (!cell)
 		return;
 	cell->instants++;
 	cell->weight_ns += weight_ns;
-	cell->outside_sum += picture.outside;
-	cell->locked_sum += picture.locked;
-	cell->gil_wait_sum += picture.gil_wait;
-	cell->computing_sum += picture.computing;
+	cell->outside_sum += picture->outside;
+	cell->locked_sum += picture->locked;
+	cell->gil_wait_sum += picture->gil_wait;
+	cell->computing_sum += picture->computing;
 }

@@ -28,8 +28,37 @@ typedef void gd_joint_ask_fn(struct gd_target *target, const uint32_t *slots, si
 bool gd_joint_cause_at(const struct gd_thread *slot, uint64_t instant, uint16_t *ret_cause,
 		       bool *ret_missed);
 
-/* Adds one instant, which stands for weight_ns, to the target's histogram. */
-void gd_joint_add(struct gd_target *target, uint64_t instant, uint64_t weight_ns,
-		  gd_joint_ask_fn *ask, void *arg);
+/*
+ * Who is followed: asked for threads that wait at a pipe, or for a child.  Injected as well.
+ */
+struct gd_joint_world {
+	gd_joint_ask_fn *ask;
+	bool (*is_pipe_followed)(void *arg, const struct gd_target *target, uint64_t inode);
+	bool (*has_followed_child)(void *arg, const struct gd_target *target);
+	void *arg;
+};
+
+/* What a process did at an instant, or several of them together; sums that the key caps. */
+struct gd_picture {
+	struct gd_joint_key key;
+	uint32_t computing, starved, unseen, gil_wait, outside, sleeping, locked, gil_computing;
+	uint32_t parked; /* in a cause that is idle by itself */
+	uint32_t outside_processes, computing_processes;
+	bool has_unlike_files, has_unlike_loops; /* something outside that is none of these */
+	bool is_starting, is_steady; /* some process that did something was in that phase */
+};
+
+/* Takes the picture of a process at instant (ticks of its clock). */
+void gd_picture_take(struct gd_target *target, uint64_t instant, const struct gd_joint_world *world,
+		     struct gd_picture *ret_picture);
+
+/* Adds one process's picture to that of all. */
+void gd_picture_merge(struct gd_picture *tree, const struct gd_picture *one);
+
+/*
+ * Adds a picture that stands for weight_ns to a histogram: section and cells of an image.
+ */
+void gd_picture_store(struct gd_picture *picture, uint64_t weight_ns, struct gd_section *section,
+		      struct gd_joint *cells);
 
 #endif

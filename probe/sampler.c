@@ -12,7 +12,10 @@
  */
 #include "clock.h"
 #include "kernel.h"
+#include "machine.h"
+#include "on_cpu.h"
 #include "store.h"
+#include "tree.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -31,6 +34,7 @@
 #define LATER_NS	(30000 * MS)
 #define MANY_SLOTS	2000 /* beyond, a scan takes long enough to look less often */
 #define TOTALS_NS	(250 * MS)
+#define MODULES_NS	(5000 * MS) /* libraries that were loaded since */
 #define STORE_NS	(10000 * MS)
 #define LINGER_NS	(50 * MS) /* for children whose parent was the last target */
 
@@ -38,8 +42,8 @@ struct sampler {
 	bool is_child; /* of gildiag */
 	bool is_ending;
 	int folder;
-	struct gd_target *targets;
-	uint64_t started_ns, next_ns, totals_ns, store_ns, alone_ns;
+	struct gd_tree tree;
+	uint64_t started_ns, next_ns, totals_ns, modules_ns, store_ns, alone_ns;
 	uint64_t random;
 };
 
@@ -51,19 +55,43 @@ static void on_signal(int signal)
 	was_told_to_end = 1;
 }
 
-/* ---- Targets come and go
- * ----------------------------------------------------------------------------- */
+/* ---- Targets come and go --------------------------------------------------------------------- */
+
+/* Its file, or for a small one a short record; the largest of those is kept, lest nothing be left.
+ */
+static void file_target(struct sampler *sampler, struct gd_target *target)
+{
+	struct gd_tree *tree = &sampler->tree;
+
+	if (!gd_tree_is_short(target)) {
+		gd_store_write_target(sampler->folder, target, true);
+		tree->files++;
+		gd_target_free(target);
+		return;
+	}
+	gd_tree_add_short(tree, target);
+	if (!tree->files && !tree->kept) {
+		tree->kept = target;
+		return;
+	}
+	gd_target_free(target);
+}
 
 static void finish(struct sampler *sampler, struct gd_target **link, bool is_gone)
 {
 	struct gd_target *target = *link;
 
-	if (is_gone)
-		target->process->gone_ns = gd_clock_ns(CLOCK_MONOTONIC);
-	else /* it lives on without us and must write its own file */
-		__atomic_store_n(&target->process->collector, 0, __ATOMIC_RELEASE);
-	gd_store_write(sampler->folder, target, is_gone);
 	*link = target->next;
+	gd_tree_note_pipes_of(&sampler->tree, target);
+	if (is_gone) {
+		target->process->gone_ns = gd_clock_ns(CLOCK_MONOTONIC);
+		file_target(sampler, target);
+		return;
+	}
+	/* It lives on without us and must write its own file. */
+	__atomic_store_n(&target->process->collector, 0, __ATOMIC_RELEASE);
+	gd_store_write_target(sampler->folder, target, false);
+	sampler->tree.files++;
 	gd_target_free(target);
 }
 
@@ -72,7 +100,7 @@ static void add_target(struct sampler *sampler, int memfd, int32_t pid)
 	struct gd_target *target;
 
 	/* After an exec the same process comes again with another image. */
-	for (struct gd_target **link = &sampler->targets; *link;) {
+	for (struct gd_target **link = &sampler->tree.targets; *link;) {
 		if ((*link)->pid == pid)
 			finish(sampler, link, true);
 		else
@@ -80,15 +108,16 @@ static void add_target(struct sampler *sampler, int memfd, int32_t pid)
 	}
 	if (gd_target_new(memfd, pid, &target) != 0)
 		return;
-	gd_kernel_note_machine(target);
+	gd_machine_note(target);
 	gd_kernel_note_totals(target);
-	target->next = sampler->targets;
-	sampler->targets = target;
+	gd_kernel_note_modules(target);
+	target->next = sampler->tree.targets;
+	sampler->tree.targets = target;
 }
 
 static void reap_targets(struct sampler *sampler)
 {
-	for (struct gd_target **link = &sampler->targets; *link;) {
+	for (struct gd_target **link = &sampler->tree.targets; *link;) {
 		if (gd_target_is_gone(*link))
 			finish(sampler, link, true);
 		else
@@ -96,16 +125,29 @@ static void reap_targets(struct sampler *sampler)
 	}
 }
 
+static void store_tree(struct sampler *sampler, bool is_gone)
+{
+	gd_store_write(sampler->folder, sampler->tree.image, GD_SESSION_TREE, is_gone);
+}
+
+/* The largest of the short ones gets its file after all where it would be the only one. */
+static void store_kept(struct sampler *sampler)
+{
+	if (!sampler->tree.files && !sampler->tree.targets && sampler->tree.kept)
+		gd_store_write_target(sampler->folder, sampler->tree.kept, true);
+}
+
 static void store_all(struct sampler *sampler)
 {
-	for (struct gd_target *target = sampler->targets; target; target = target->next) {
+	store_tree(sampler, false);
+	store_kept(sampler);
+	for (struct gd_target *target = sampler->tree.targets; target; target = target->next) {
 		gd_kernel_note_totals(target);
-		gd_store_write(sampler->folder, target, false);
+		gd_store_write_target(sampler->folder, target, false);
 	}
 }
 
-/* ---- The socket
- * -------------------------------------------------------------------------------------- */
+/* ---- The socket ------------------------------------------------------------------------------ */
 
 /* The descriptor beside a message; -1: none. */
 static int received_fd(struct msghdr *msg)
@@ -169,8 +211,7 @@ static void accept_all(struct sampler *sampler)
 	}
 }
 
-/* ---- Instants
- * ---------------------------------------------------------------------------------------- */
+/* ---- Instants -------------------------------------------------------------------------------- */
 
 static uint64_t draw(struct sampler *sampler)
 {
@@ -185,7 +226,7 @@ static void plan(struct sampler *sampler, uint64_t now_ns)
 {
 	uint64_t period = now_ns - sampler->started_ns > LATER_NS ? PERIOD_LATER_NS : PERIOD_NS;
 
-	for (const struct gd_target *target = sampler->targets; target; target = target->next)
+	for (const struct gd_target *target = sampler->tree.targets; target; target = target->next)
 		if (gd_target_slots(target) > MANY_SLOTS)
 			period = 4 * PERIOD_LATER_NS;
 	sampler->next_ns += period / 2 + draw(sampler) % period;
@@ -193,29 +234,55 @@ static void plan(struct sampler *sampler, uint64_t now_ns)
 		sampler->next_ns = now_ns + period / 2; /* we were kept off the CPU */
 }
 
+static double ticks_per_ns(const struct gd_target *target, uint64_t ticks, uint64_t now_ns)
+{
+	const struct gd_clock_pair *first = &target->process->first;
+	double ns = (double)(now_ns - first->monotonic_ns);
+
+	return ns > 0 ? (double)(ticks - first->ticks) / ns : 1;
+}
+
 /* The instant is the planned one: when we got to run depends on what the target does. */
+static void look_at(struct sampler *sampler, struct gd_target *target, uint64_t now_ns,
+		    struct gd_picture *tree)
+{
+	uint64_t ticks = gd_target_ticks(target);
+	double rate = ticks_per_ns(target, ticks, now_ns);
+	double late = (double)(now_ns - sampler->next_ns) * rate;
+	struct gd_on_cpu_when when = {.now_ns = now_ns,
+				      .now_ticks = ticks,
+				      .ticks_per_ns = rate,
+				      .random = draw(sampler)};
+	struct gd_joint_world world = {gd_on_cpu_ask, gd_tree_is_pipe_followed, gd_tree_has_child,
+				       &sampler->tree};
+	struct gd_picture picture;
+
+	target->process->heartbeat_ticks = ticks;
+	if (__atomic_load_n(&target->process->end, __ATOMIC_ACQUIRE) != GD_END_RUNNING ||
+	    sampler->next_ns <= target->planned_ns)
+		return;
+	target->when = &when;
+	gd_picture_take(target, ticks - (uint64_t)late, &world, &picture);
+	gd_picture_merge(tree, &picture);
+	gd_picture_store(&picture, sampler->next_ns - target->planned_ns,
+			 &target->sections[GD_SECTION_JOINT - 1], target->joints);
+	target->planned_ns = sampler->next_ns;
+}
+
 static void look(struct sampler *sampler, uint64_t now_ns)
 {
-	for (struct gd_target *target = sampler->targets; target; target = target->next) {
-		struct gd_process *process = target->process;
-		uint64_t ticks = gd_target_ticks(target);
-		uint64_t late_ns = now_ns - sampler->next_ns;
-		struct gd_kernel_ask ask = {
-			.now_ns = now_ns, .now_ticks = ticks, .random = draw(sampler)};
-		struct gd_clock_pair pair = {ticks, now_ns};
-		uint64_t since_first = pair.monotonic_ns - process->first.monotonic_ns;
-		double rate = since_first ? (double)(pair.ticks - process->first.ticks) /
-						    (double)since_first
-					  : 1;
+	struct gd_tree *tree = &sampler->tree;
+	struct gd_picture picture = {.computing = 0};
 
-		process->heartbeat_ticks = ticks;
-		if (__atomic_load_n(&process->end, __ATOMIC_ACQUIRE) != GD_END_RUNNING ||
-		    sampler->next_ns <= target->planned_ns)
-			continue;
-		gd_joint_add(target, ticks - (uint64_t)((double)late_ns * rate),
-			     sampler->next_ns - target->planned_ns, gd_kernel_ask, &ask);
-		target->planned_ns = sampler->next_ns;
+	gd_tree_note_pipes(tree);
+	for (struct gd_target *target = tree->targets; target; target = target->next)
+		look_at(sampler, target, now_ns, &picture);
+	if (tree->targets && sampler->next_ns > tree->planned_ns) {
+		gd_picture_store(&picture, sampler->next_ns - tree->planned_ns, tree->joint_section,
+				 tree->joints);
+		tree->facts->samples++;
 	}
+	tree->planned_ns = sampler->next_ns;
 }
 
 static void run_due(struct sampler *sampler)
@@ -227,9 +294,16 @@ static void run_due(struct sampler *sampler)
 		plan(sampler, now_ns);
 	}
 	if (now_ns >= sampler->totals_ns) {
-		for (struct gd_target *target = sampler->targets; target; target = target->next)
+		for (struct gd_target *target = sampler->tree.targets; target;
+		     target = target->next)
 			gd_kernel_note_totals(target);
 		sampler->totals_ns = now_ns + TOTALS_NS;
+	}
+	if (now_ns >= sampler->modules_ns) {
+		for (struct gd_target *target = sampler->tree.targets; target;
+		     target = target->next)
+			gd_kernel_note_modules(target);
+		sampler->modules_ns = now_ns + MODULES_NS;
 	}
 	if (now_ns >= sampler->store_ns) {
 		store_all(sampler);
@@ -237,8 +311,7 @@ static void run_due(struct sampler *sampler)
 	}
 }
 
-/* ---- The loop
- * ---------------------------------------------------------------------------------------- */
+/* ---- The loop -------------------------------------------------------------------------------- */
 
 #define POLL_TARGETS                                                                               \
 	64 /* watched for their end at once; of more, the end is seen at the next instant */
@@ -250,20 +323,26 @@ static void wait_for_news(struct sampler *sampler)
 		{.fd = 1, .events = POLLIN}, {.fd = sampler->is_child ? 0 : -1, .events = POLLIN}};
 	uint64_t now_ns = gd_clock_ns(CLOCK_MONOTONIC);
 	uint64_t left_ns = sampler->next_ns > now_ns ? sampler->next_ns - now_ns : 0;
+	bool all_watched = true;
 	struct timespec timeout;
 	nfds_t count = 2;
 
 	/* With nobody to look at, only the linger and the socket matter. */
-	if (!sampler->targets)
+	if (!sampler->tree.targets)
 		left_ns = LINGER_NS;
-	for (struct gd_target *target = sampler->targets; target && count < 2 + POLL_TARGETS;
-	     target = target->next)
-		if (target->pidfd >= 0)
+	for (struct gd_target *target = sampler->tree.targets; target; target = target->next) {
+		if (target->pidfd >= 0 && count < 2 + POLL_TARGETS)
 			fds[count++] = (struct pollfd){.fd = target->pidfd, .events = POLLIN};
+		else
+			all_watched = false; /* too many, or gone before we could open it */
+	}
 	timeout = (struct timespec){(time_t)(left_ns / 1000000000ull),
 				    (long)(left_ns % 1000000000ull)};
-	if (ppoll(fds, count, &timeout, NULL) <= 0)
+	if (ppoll(fds, count, &timeout, NULL) <= 0) {
+		if (!all_watched)
+			reap_targets(sampler);
 		return;
+	}
 	if (fds[0].revents)
 		accept_all(sampler);
 	if (fds[1].revents)
@@ -277,7 +356,7 @@ static bool is_over(struct sampler *sampler)
 
 	if (sampler->is_ending || was_told_to_end)
 		return true;
-	if (sampler->targets || sampler->is_child) {
+	if (sampler->tree.targets || sampler->is_child) {
 		sampler->alone_ns = 0;
 		return false;
 	}
@@ -293,6 +372,7 @@ static void run(struct sampler *sampler)
 	sampler->random = sampler->started_ns ^ ((uint64_t)getpid() << 32) ^ 0x9e3779b97f4a7c15ull;
 	sampler->next_ns = sampler->started_ns + PERIOD_NS / 4;
 	sampler->totals_ns = sampler->started_ns + TOTALS_NS / 4;
+	sampler->modules_ns = sampler->started_ns + TOTALS_NS;
 	sampler->store_ns = sampler->started_ns + STORE_NS;
 	while (!is_over(sampler)) {
 		wait_for_news(sampler);
@@ -300,10 +380,13 @@ static void run(struct sampler *sampler)
 	}
 	accept_all(sampler);
 	reap_targets(sampler);
-	while (sampler->targets) {
-		gd_kernel_note_totals(sampler->targets);
-		finish(sampler, &sampler->targets, false);
+	while (sampler->tree.targets) {
+		gd_kernel_note_totals(sampler->tree.targets);
+		finish(sampler, &sampler->tree.targets, false);
 	}
+	store_kept(sampler);
+	store_tree(sampler, true);
+	gd_tree_close(&sampler->tree);
 }
 
 /*
@@ -326,6 +409,7 @@ static void prepare_signals(void)
 	signal(SIGINT, SIG_IGN);
 	signal(SIGHUP, SIG_IGN);
 	signal(SIGPIPE, SIG_IGN);
+	signal(SIGXFSZ, SIG_IGN); /* the target's limit may be ours */
 }
 
 int main(int argc, char **argv)
@@ -342,7 +426,8 @@ int main(int argc, char **argv)
 	}
 	sampler.is_child = strcmp(argv[1], "--child") == 0;
 	sampler.folder = open(argv[2], O_PATH | O_DIRECTORY | O_CLOEXEC);
-	if (sampler.folder < 0 || fcntl(1, F_SETFL, O_NONBLOCK) != 0)
+	if (sampler.folder < 0 || fcntl(1, F_SETFL, O_NONBLOCK) != 0 ||
+	    gd_tree_open(&sampler.tree) != 0)
 		return 1;
 	setsid(); /* a Ctrl-C is meant for the target */
 	prepare_signals();

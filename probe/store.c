@@ -28,19 +28,17 @@ static int write_all(void *to, const void *from, size_t size_bytes, uint64_t off
 	return 0;
 }
 
-int gd_store_write(int folder, struct gd_target *target, bool is_gone)
+int gd_store_write(int folder, void *image, const char *name, bool is_gone)
 {
-	const struct gd_file_header *header = target->image;
-	char name[64], temporary[80];
+	char temporary[80];
 	int fd, err;
 
-	snprintf(name, sizeof(name), "%d.%llu", header->pid, (unsigned long long)header->start_ns);
 	snprintf(temporary, sizeof(temporary), "%s.new", name);
 	unlinkat(folder, temporary, 0);
 	fd = openat(folder, temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
 	if (fd < 0)
 		return -errno;
-	err = gd_image_write(target->image, is_gone ? GD_STATE_CLOSED : GD_STATE_OPEN,
+	err = gd_image_write(image, is_gone ? GD_STATE_CLOSED : GD_STATE_OPEN,
 			     gd_clock_ns(CLOCK_MONOTONIC), write_all, &fd);
 	if (close(fd) != 0 && !err)
 		err = -errno;
@@ -49,4 +47,13 @@ int gd_store_write(int folder, struct gd_target *target, bool is_gone)
 	if (err)
 		unlinkat(folder, temporary, 0);
 	return err;
+}
+
+int gd_store_write_target(int folder, struct gd_target *target, bool is_gone)
+{
+	const struct gd_file_header *header = target->image;
+	char name[64];
+
+	snprintf(name, sizeof(name), "%d.%llu", header->pid, (unsigned long long)header->start_ns);
+	return gd_store_write(folder, target->image, name, is_gone);
 }

@@ -6,10 +6,13 @@
 #include "target.h"
 
 /*
- * Writes the target's file, whole or not at all, under its final name.  folder is a descriptor of
- * the session's folder; is_gone: nothing more will come.  Returns 0 or -errno; the file that was
- * there before stays when it fails.
+ * Writes an image's file, whole or not at all.  folder is a descriptor of the session's folder;
+ * is_gone: nothing more will come.  Returns 0 or -errno; the file that was there before stays when
+ * it fails.
  */
-int gd_store_write(int folder, struct gd_target *target, bool is_gone);
+int gd_store_write(int folder, void *image, const char *name, bool is_gone);
+
+/* The same under the name of a process's file. */
+int gd_store_write_target(int folder, struct gd_target *target, bool is_gone);
 
 #endif

@@ -85,6 +85,8 @@ static int map_image(int memfd, struct gd_target *target)
 	target->process = entries_of(image, &layout, GD_SECTION_PROCESS);
 	target->threads = entries_of(image, &layout, GD_SECTION_THREADS);
 	target->joints = entries_of(image, &layout, GD_SECTION_JOINT);
+	target->modules = entries_of(image, &layout, GD_SECTION_MODULES);
+	target->pipes = entries_of(image, &layout, GD_SECTION_PIPES);
 	return 0;
 }
 
@@ -99,6 +101,7 @@ int gd_target_new(int memfd, int32_t pid, struct gd_target **ret_target)
 		return err;
 	}
 	target->pid = pid;
+	target->throttle_fd = -1;
 	target->pidfd = (int)syscall(SYS_pidfd_open, pid, 0);
 	target->memory =
 		mmap(NULL, GD_THREAD_CAPACITY * sizeof(*target->memory), PROT_READ | PROT_WRITE,
@@ -125,6 +128,8 @@ void gd_target_free(struct gd_target *target)
 		munmap(target->image, GD_IMAGE_BYTES);
 	if (target->pidfd >= 0)
 		close(target->pidfd);
+	if (target->throttle_fd >= 0)
+		close(target->throttle_fd);
 	free(target);
 }
 

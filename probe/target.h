@@ -8,14 +8,25 @@
 #include <gildiag/image.h>
 #include <stdbool.h>
 
+/* Of a slot's books for computing of one kind, GIL held or not, what stood there a stretch ago. */
+struct gd_books {
+	uint64_t ticks;
+	uint64_t off;
+	double ran; /* share on a CPU since, or of the stretch before */
+	bool is_full;
+};
+
 /* What the sampler remembers of one slot between two instants. */
 struct gd_slot_memory {
 	int32_t tid;	    /* 0: nothing yet */
 	uint8_t names_read; /* how often its name was read */
 	uint64_t window_ns; /* CLOCK_MONOTONIC when the window of computing below began; 0: none */
-	uint64_t window_run_ns; /* what it had run by then */
-	double ran;		/* share of the last whole window that it ran */
+	uint64_t window_run_ns;	  /* what it had run by then */
+	double ran;		  /* share of the last whole window that it ran */
+	struct gd_books books[2]; /* by GD_CAUSE_CPU_* */
 };
+
+struct gd_on_cpu_when;
 
 struct gd_target {
 	int32_t pid; /* in our namespace */
@@ -25,11 +36,16 @@ struct gd_target {
 	struct gd_section *sections;
 	struct gd_thread *threads;
 	struct gd_joint *joints;
+	struct gd_module *modules;
+	struct gd_pipe *pipes;
+	uint32_t pipes_seen;		    /* rows that the tree knows */
 	struct gd_slot_memory *memory;	    /* GD_THREAD_CAPACITY, sparse */
 	uint64_t planned_ns;		    /* the last instant that was planned, CLOCK_MONOTONIC */
 	uint64_t asked_ticks, asked_cpu_ns; /* the last instant, and the CPU clock then */
 	uint32_t next_slot;		    /* round robin of the slower readings */
-	uint64_t throttled_base_ns;	    /* the quota's count when we came */
+	int throttle_fd;		    /* cpu.stat of the cgroup with the quota; -1: none */
+	uint64_t throttled_base_ns;	    /* what it said when we came */
+	struct gd_on_cpu_when *when;	    /* during an instant */
 	struct gd_target *next;
 };
 

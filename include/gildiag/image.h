@@ -11,14 +11,22 @@
 #include <stddef.h>
 
 #define GD_IMAGE_BYTES	  (64ull << 20)
-#define GD_IMAGE_SECTIONS 6
+#define GD_IMAGE_SECTIONS (GD_SECTION_COUNT - 1)
 #define GD_PAGE_BYTES	  4096ull
+#define GD_CACHE_LINE	  64ull
 
 #define GD_JOINT_CAPACITY  1024
 #define GD_GIL_CAPACITY	   16
 #define GD_THREAD_CAPACITY 16384
 #define GD_LOCK_CAPACITY   65536
 #define GD_ENDED_CAPACITY  1024
+#define GD_STRING_CAPACITY (2u << 20)
+#define GD_FRAME_CAPACITY  16384
+#define GD_STACK_CAPACITY  4096
+#define GD_SAMPLE_CAPACITY 8192
+#define GD_MODULE_CAPACITY 512
+#define GD_PIPE_CAPACITY   4096
+#define GD_SHORT_CAPACITY  16384
 
 /* Writes all of size bytes at offset; 0 or a negative errno.  Context: of the includer. */
 typedef int gd_image_write_fn(void *to, const void *from, size_t size_bytes, uint64_t offset);
@@ -56,10 +64,19 @@ static inline void gd_image_init(void *image)
 		{sizeof(struct gd_thread), GD_THREAD_CAPACITY},
 		{sizeof(struct gd_lock), GD_LOCK_CAPACITY},
 		{sizeof(struct gd_ended), GD_ENDED_CAPACITY},
+		{1, GD_STRING_CAPACITY},
+		{sizeof(struct gd_frame), GD_FRAME_CAPACITY},
+		{sizeof(struct gd_stack), GD_STACK_CAPACITY},
+		{sizeof(struct gd_sample), GD_SAMPLE_CAPACITY},
+		{sizeof(struct gd_module), GD_MODULE_CAPACITY},
+		{sizeof(struct gd_pipe), GD_PIPE_CAPACITY},
+		{sizeof(struct gd_short), GD_SHORT_CAPACITY},
 	};
 	struct gd_file_header *header = (struct gd_file_header *)image;
 	struct gd_section *sections = gd_image_sections(image);
-	uint64_t offset = sizeof(*header) + GD_IMAGE_SECTIONS * sizeof(*sections);
+	uint64_t offset = (sizeof(*header) + sizeof(plan) / sizeof(plan[0]) * sizeof(*sections) +
+			   GD_CACHE_LINE - 1) &
+			  ~(GD_CACHE_LINE - 1ull);
 
 	__builtin_memcpy(header->magic, GD_MAGIC, sizeof(GD_MAGIC));
 	header->abi_major = GD_ABI_MAJOR;

@@ -38,6 +38,9 @@
 #define GD_ABI_MINOR   0
 #define GD_ARCH_X86_64 1
 
+#define GD_WRITER_AGENT	  0 /* one process */
+#define GD_WRITER_SAMPLER 1 /* the whole session: its JOINT and SHORTS sections */
+
 #define GD_STATE_OPEN	0x6e65706fu /* still written, or its writer was killed */
 #define GD_STATE_CLOSED 0x65736c63u /* the process ended and everything it knew is here */
 
@@ -49,7 +52,8 @@ struct gd_file_header {
 	uint16_t header_size;	/* where the section table starts */
 	uint16_t section_count; /* entries of the section table */
 	uint8_t arch;		/* GD_ARCH_* */
-	uint8_t reserved0[3];
+	uint8_t writer;		/* GD_WRITER_* */
+	uint8_t reserved0[2];
 	uint32_t state; /* GD_STATE_* */
 	int32_t pid;	/* in the target's own PID namespace */
 	uint32_t reserved1;
@@ -66,6 +70,14 @@ GD_ASSERT_SIZE(gd_file_header, 64);
 #define GD_SECTION_THREADS 4
 #define GD_SECTION_LOCKS   5
 #define GD_SECTION_ENDED   6
+#define GD_SECTION_STRINGS 7 /* bytes; texts end with a zero, the first byte is one */
+#define GD_SECTION_FRAMES  8
+#define GD_SECTION_STACKS  9
+#define GD_SECTION_SAMPLES 10
+#define GD_SECTION_MODULES 11
+#define GD_SECTION_PIPES   12
+#define GD_SECTION_SHORTS  13
+#define GD_SECTION_COUNT   14 /* one more than the last kind */
 
 /* Writer: the agent, but JOINT's used and lost: the sampler. */
 struct gd_section {
@@ -78,8 +90,7 @@ struct gd_section {
 };
 GD_ASSERT_SIZE(gd_section, 32);
 
-/* ---- Causes: why a thread is where it is ------------------------------------------------------
- */
+/* ---- Causes: why a thread is where it is ----------------------------------------------------- */
 
 /*
  * X(name, number, class, words).  A cause is a fact that the agent saw; its class is what the cause
@@ -129,13 +140,11 @@ GD_ASSERT_SIZE(gd_section, 32);
 enum gd_cause { GD_CAUSES(GD_CAUSE_NUMBER_) GD_CAUSE_COUNT };
 #define GD_CAUSE_MAX 32 /* room in the structs below */
 
-/* ---- Histogram: 8 linear steps per octave, at most 12.5 % error -------------------------------
- */
+/* ---- Histogram: 8 linear steps per octave, at most 12.5 % error ------------------------------ */
 
 #define GD_HIST_STEPS 320 /* 40 octaves of ticks: 2^40 ticks are six minutes at 3 GHz */
 
-/* ---- One process ------------------------------------------------------------------------------
- */
+/* ---- One process ----------------------------------------------------------------------------- */
 
 #define GD_CLOCK_TSC	   1 /* rdtsc, invariant and used by the kernel as its clock source */
 #define GD_CLOCK_MONOTONIC 2 /* nanoseconds */
@@ -189,8 +198,10 @@ struct gd_process {
 	uint64_t lost[GD_LOST_COUNT];
 	uint64_t cookie;	  /* random; the same word lies at cookie_address in the target */
 	uint64_t cookie_address;  /* so that the sampler notices an exec */
+	uint64_t children_cpu_ns; /* of those that it waited for, by getrusage, at its end */
+	uint64_t children_reaped; /* waits that ended with a child's end */
 	uint64_t slot_tls_offset; /* of the slot pointer from the thread pointer, for the probes */
-	uint64_t reserved0[8];
+	uint64_t reserved0[6];
 
 	/* Writer: the sampler. */
 	uint32_t collector; /* its PID while it will write this file; 0: the process must */
@@ -206,12 +217,12 @@ struct gd_process {
 	uint64_t throttled_ns;	 /* by a cgroup quota, since the sampler came */
 	uint64_t gone_ns;	 /* CLOCK_MONOTONIC when the process was found gone; 0: not yet */
 	uint64_t steady_ns; /* CLOCK_MONOTONIC of the first instant of GD_PHASE_STEADY; 0: none */
-	uint64_t reserved1[7];
+	uint64_t seen_children_cpu_ns; /* the same as children_cpu_ns, in steps of 10 ms */
+	uint64_t reserved1[6];
 };
 GD_ASSERT_SIZE(gd_process, 1024);
 
-/* ---- One thread -------------------------------------------------------------------------------
- */
+/* ---- One thread ------------------------------------------------------------------------------ */
 
 #define GD_THREAD_FREE	  0
 #define GD_THREAD_LIVE	  1
@@ -251,7 +262,10 @@ struct gd_thread {
 	uint64_t yields;     /* sched_yield and sleeps of zero */
 	uint64_t start_function;
 	uint64_t run_delay_ns; /* its own last reading, when it ended */
-	uint64_t reserved0[4];
+	uint32_t first_stack;  /* 1 + index of the first stack that was sampled; 0: none */
+	uint32_t reserved1;
+	uint64_t pipe_bytes; /* through pipes, own ones too */
+	uint64_t reserved0[2];
 
 	/* Writer: the sampler. */
 	char name[16];
@@ -259,121 +273,14 @@ struct gd_thread {
 	uint64_t seen_ticks;  /* when that was read */
 	uint64_t seen_run_delay_ns;
 	uint64_t seen_major_faults;
-	uint64_t reserved1[3];
+	uint64_t reserved2[3];
 };
 GD_ASSERT_SIZE(gd_thread, 896);
 
-/* ---- Threads that ended and whose slot was used again, by start function ----------------------
- */
+#include "recording_rows.h"
+#include "recording_sites.h"
 
-/* Writer: any thread, by atomic addition. */
-struct gd_ended {
-	uint64_t start_function;
-	uint64_t threads;
-	uint64_t life;
-	uint64_t ticks[GD_CAUSE_MAX];
-	uint64_t cpu_in[GD_CAUSE_MAX];
-	uint64_t count[GD_CAUSE_MAX];
-	uint64_t off_in[2];
-	uint64_t holding_gil;
-	uint64_t gil_takes;
-	uint64_t gil_drops;
-	uint64_t gil_forced;
-	uint64_t gil_hold;
-	uint64_t cpu_ns;
-	uint64_t run_delay_ns;
-	uint64_t yields;
-	uint64_t reserved[3];
-};
-GD_ASSERT_SIZE(gd_ended, 896);
-
-/* ---- One GIL ----------------------------------------------------------------------------------
- */
-
-/* Writer: whoever owns the GIL's own mutex, so one thread at a time, by plain stores. */
-struct gd_gil {
-	uint64_t cond;	 /* address of gil->cond; also its identity */
-	uint32_t alive;	 /* 0 after its condition was destroyed */
-	uint32_t holder; /* 1 + index of the holder's slot; 0: free */
-	uint64_t taken;	 /* ticks of the last take */
-	uint64_t takes;
-	uint64_t drops;
-	uint64_t waits;	 /* takes that had to wait */
-	uint64_t forced; /* drops that a waiter asked for */
-	uint64_t hold;	 /* ticks, finished holds */
-	uint64_t wait;	 /* ticks, finished waits */
-	uint64_t hold_max;
-	uint64_t wait_max;
-	uint64_t hold_long; /* ticks of holds of 100 us and longer (by a rough clock) */
-	uint64_t reserved[5];
-	uint32_t hold_hist[GD_HIST_STEPS];
-	uint32_t wait_hist[GD_HIST_STEPS];
-};
-GD_ASSERT_SIZE(gd_gil, 136 + 8 * GD_HIST_STEPS);
-
-/* ---- One lock that was waited for --------------------------------------------------------------
- */
-
-/* Writer: any thread, by atomic addition. */
-struct gd_lock {
-	uint64_t key;	/* address of the lock; of the PyMutex for waits in CPython's parking lot */
-	uint32_t cause; /* GD_CAUSE_MUTEX and the like */
-	uint32_t waiters; /* now */
-	uint64_t waits;	  /* that ended, timed out ones included */
-	uint64_t wait;	  /* ticks */
-	uint64_t wait_max;
-	uint64_t timeouts;
-	uint64_t released; /* by the thread that had acquired it: a lock */
-	uint64_t posted;   /* by another thread: a signal */
-	uint64_t reserved[8];
-};
-GD_ASSERT_SIZE(gd_lock, 128);
-
-/* ---- The joint picture --------------------------------------------------------------------------
- */
-
-#define GD_HOLDER_NONE	  0 /* no GIL held */
-#define GD_HOLDER_RUNS	  1 /* on a CPU */
-#define GD_HOLDER_WAITS	  2 /* its holder waits for something else */
-#define GD_HOLDER_STARVES 3 /* its holder is queued for a CPU */
-
-#define GD_PHASE_START	0 /* until some thread first waited for something that is no file */
-#define GD_PHASE_STEADY 1
-
-/* What the whole process did at an instant.  Counts stop at 255. */
-struct gd_joint_key {
-	uint8_t computing;     /* on a CPU, or so it seems */
-	uint8_t starved;       /* want a CPU and have none */
-	uint8_t unseen;	       /* off the CPU where no wrapper stands */
-	uint8_t gil_wait;      /* stops at 8 */
-	uint8_t outside;       /* operations outstanding outside; stops at 8 */
-	uint8_t sleeping;      /* threads in SLEEP, stops at 2 */
-	uint8_t loop_timer;    /* threads in LOOP_TIMER, stops at 1 */
-	uint8_t child;	       /* threads in CHILD, stops at 1 */
-	uint8_t locked;	       /* threads in a lock wait, stops at 2 */
-	uint8_t holder;	       /* GD_HOLDER_* of the first GIL */
-	uint8_t file;	       /* 1: all that is outside are files */
-	uint8_t looped;	       /* 1: all that is outside is waited for by poll and the like */
-	uint8_t gil_computing; /* of computing, those that hold a GIL; stops at 8 */
-	uint8_t phase;	       /* GD_PHASE_* */
-	uint8_t reserved[2];
-};
-GD_ASSERT_SIZE(gd_joint_key, 16);
-
-/* Writer: the sampler. */
-struct gd_joint {
-	struct gd_joint_key key;
-	uint64_t instants;
-	uint64_t weight_ns;   /* time that they stand for */
-	uint64_t outside_sum; /* operations, not capped */
-	uint64_t locked_sum;  /* threads, not capped */
-	uint64_t gil_wait_sum;
-	uint64_t computing_sum;
-};
-GD_ASSERT_SIZE(gd_joint, 64);
-
-/* ---- Hand-over: one message from an agent to the sampler, the memfd beside it -------------------
- */
+/* ---- Hand-over: one message from an agent to the sampler, the memfd beside it ---------------- */
 
 #define GD_HELLO_MAGIC 0x47494c44u
 #define GD_HELLO_WATCH 1 /* here is my memfd */
@@ -388,8 +295,12 @@ struct gd_hello {
 };
 GD_ASSERT_SIZE(gd_hello, 16);
 
+/* An agent holds no longer path of a session's folder. */
+#define GD_SESSION_PATH_MAX 1000
+
 /* Names inside a session folder. */
 #define GD_SESSION_MARKER "gildiag.session" /* held with flock while a sampler works */
 #define GD_SESSION_SOCKET "sampler.sock"
+#define GD_SESSION_TREE	  "tree" /* the sampler's own file */
 
 #endif

@@ -1,14 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Which process speaks for the session: the one that did most, by the time that its threads
- * computed or waited outside.  A launcher does neither; where none did more than a little, the
- * first one.
+ * What the verdict speaks of: the only process that did anything, or all that did as one.
  */
 #include "analysis.h"
 #include <errno.h>
 #include <math.h>
 
-#define LITTLE 0.05 /* of the time that a process lived */
+#define LITTLE 0.05 /* of what all did: a process below does not matter */
 
 static double did_s(const struct gd_judged *judged)
 {
@@ -16,27 +14,159 @@ static double did_s(const struct gd_judged *judged)
 	       judged->classes.s[GD_CLASS_TIMER_WAIT] + judged->classes.s[GD_CLASS_NO_CPU];
 }
 
+/* The line that the advice is about: where it waits, or who holds the lock. */
+static void find_where(struct gd_judged *judged)
+{
+	const struct gd_facts *f = &judged->facts;
+	unsigned int class = f->sleeping > f->outside ? GD_CLASS_TIMER_WAIT : GD_CLASS_IO_WAIT;
+
+	switch (judged->verdict.advice.action) {
+	case GD_ACTION_FIX_LOCK:
+		if (f->lock && f->lock->holder_count)
+			judged->where = f->lock->holders[0].place;
+		return;
+	case GD_ACTION_PROCESSES:
+		if (judged->verdict.class == GD_VERDICT_COMPUTING)
+			class = GD_CLASS_GIL_WAIT; /* threads that fight for it name what they ran
+						    */
+		break;
+	case GD_ACTION_THREADS:
+	case GD_ACTION_ASYNCIO:
+	case GD_ACTION_FREE_GIL:
+	case GD_ACTION_FIX_IO:
+	case GD_ACTION_FIX_SPIN:
+	case GD_ACTION_LARGER_TASKS:
+	case GD_ACTION_FIX_MEMORY:
+		break;
+	case GD_ACTION_LOOK_IN_CHILD:
+		class = GD_CLASS_CHILD_WAIT;
+		break;
+	case GD_ACTION_CANNOT_SAY:
+	case GD_ACTION_LEAVE:
+	case GD_ACTION_FEWER_WORKERS:
+	case GD_ACTION_MORE_CPU:
+		return;
+	}
+	judged->where_hot = gd_hot_of_class(&judged->lines, class);
+	judged->where = judged->where_hot ? judged->where_hot->place : NULL;
+}
+
+/* ---- Children that nobody followed ------------------------------------------------------------
+ */
+
+static bool is_followed(const struct gd_session_model *session, int32_t pid)
+{
+	for (size_t i = 0; i < session->process_count; i++)
+		if (session->processes[i].pid == pid)
+			return true;
+	for (size_t i = 0; i < session->short_count; i++)
+		if (session->shorts[i].pid == pid)
+			return true;
+	return false;
+}
+
+/*
+ * The kernel counts for each process what the children took that it waited for, and theirs; less
+ * what followed ones took, it is what nobody saw.
+ */
+static void count_unfollowed(const struct gd_session_model *session, struct gd_analysis *analysis)
+{
+	double children_s = 0, followed_s = 0;
+	uint64_t reaped = 0, followed = 0;
+
+	for (size_t i = 0; i < session->process_count; i++) {
+		const struct gd_process_model *process = &session->processes[i];
+
+		reaped += process->children_reaped;
+		if (is_followed(session, process->ppid)) {
+			followed++;
+			followed_s += gd_classes_cpu_s(&analysis->processes[i].classes);
+		} else {
+			children_s = fmax(children_s, process->children_cpu_s);
+		}
+	}
+	for (size_t i = 0; i < session->short_count; i++)
+		if (is_followed(session, session->shorts[i].ppid)) {
+			followed++;
+			followed_s += session->shorts[i].cpu_s;
+		}
+	/* The kernel's figure may be in steps of 10 ms. */
+	analysis->unfollowed_cpu_s = fmax(0, children_s - followed_s - 0.02);
+	analysis->unfollowed = reaped > followed ? reaped - followed : 0;
+}
+
+/* ---- Together -------------------------------------------------------------------------------- */
+
+static int judge(const struct gd_process_model *process, bool is_tree, double unfollowed_cpu_s,
+		 struct gd_pool *pool, struct gd_judged *judged)
+{
+	judged->process = process;
+	judged->classes = gd_classes_of_process(process);
+	judged->facts = gd_facts_gather(process, is_tree, unfollowed_cpu_s);
+	judged->verdict = gd_verdict_judge(&judged->facts);
+	if (gd_hot_lines(process, pool, &judged->lines) ||
+	    gd_hot_functions(process, pool, &judged->functions))
+		return -ENOMEM;
+	find_where(judged);
+	return 0;
+}
+
+/* Several processes matter: they are judged as one. */
+static int judge_tree(const struct gd_session_model *session, struct gd_analysis *analysis)
+{
+	struct gd_process_model *merged = gd_pool_alloc(session->pool, 1, sizeof(*merged));
+	struct gd_judged *judged = gd_pool_alloc(session->pool, 1, sizeof(*judged));
+
+	if (!merged || !judged || gd_merge(session, analysis->lead->process, merged))
+		return -ENOMEM;
+	analysis->main = judged;
+	return judge(merged, true, analysis->unfollowed_cpu_s, session->pool, judged);
+}
+
+static int judge_all(const struct gd_session_model *session, struct gd_analysis *analysis)
+{
+	double all_s = 0;
+
+	for (size_t i = 0; i < session->process_count; i++) {
+		struct gd_judged *judged = &analysis->processes[i];
+		const struct gd_process_model *process = &session->processes[i];
+
+		if (judge(process, false, 0, session->pool, judged))
+			return -ENOMEM;
+		all_s += did_s(judged);
+		if (!analysis->lead ||
+		    did_s(judged) >
+			    did_s(analysis->lead) + LITTLE * (process->end_s - process->start_s))
+			analysis->lead = judged;
+	}
+	for (size_t i = 0; i < session->process_count; i++)
+		analysis->shares[i] = all_s > 0 ? did_s(&analysis->processes[i]) / all_s : 0;
+	return 0;
+}
+
 int gd_analyse(const struct gd_session_model *session, struct gd_analysis *ret_analysis)
 {
 	struct gd_analysis analysis = {.session = session, .overhead = NAN};
+	size_t count = session->process_count;
 	double watched_s;
+	int err;
 
-	analysis.processes =
-		gd_pool_alloc(session->pool, session->process_count, sizeof(*analysis.processes));
-	if (!analysis.processes)
+	analysis.processes = gd_pool_alloc(session->pool, count, sizeof(*analysis.processes));
+	analysis.shares = gd_pool_alloc(session->pool, count, sizeof(*analysis.shares));
+	if (!analysis.processes || !analysis.shares)
 		return -ENOMEM;
-	for (size_t i = 0; i < session->process_count; i++) {
-		struct gd_judged *judged = &analysis.processes[i];
-
-		judged->process = &session->processes[i];
-		judged->classes = gd_classes_of_process(judged->process);
-		judged->facts = gd_facts_gather(judged->process);
-		judged->verdict = gd_verdict_judge(&judged->facts);
-		if (!analysis.main ||
-		    did_s(judged) > did_s(analysis.main) + LITTLE * (judged->process->end_s -
-								     judged->process->start_s))
-			analysis.main = judged;
-	}
+	err = judge_all(session, &analysis);
+	if (err)
+		return err;
+	count_unfollowed(session, &analysis);
+	analysis.main = analysis.lead;
+	if (analysis.shares[analysis.lead - analysis.processes] < 1 - LITTLE)
+		err = judge_tree(session, &analysis);
+	else
+		err = judge(analysis.lead->process, false, analysis.unfollowed_cpu_s, session->pool,
+			    (struct gd_judged *)analysis.lead);
+	if (err)
+		return err;
 	analysis.ceilings = gd_verdict_ceilings(&analysis.main->facts);
 	watched_s = analysis.main->process->end_s - analysis.main->process->start_s;
 	if (analysis.main->process->was_collected && watched_s > 0)

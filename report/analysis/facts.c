@@ -34,8 +34,7 @@ static double ratio(double part, double whole)
 	return whole > 0 ? part / whole : 0;
 }
 
-/* ---- The picture
- * --------------------------------------------------------------------------------- */
+/* ---- The picture ----------------------------------------------------------------------------- */
 
 struct sums {
 	double kind_s[INSTANTS];
@@ -43,6 +42,7 @@ struct sums {
 	double running_s, starved_s, wanting_s, gil_running_s;
 	double outside_ops_s, looped_s, files_s, sleepers_s;
 	double gil_held_s, gil_wanted_s, gil_waiters_s, holder_waits_s;
+	double outside_processes_s, computing_processes_s;
 };
 
 static void add_cell(struct sums *sums, const struct gd_joint_model *cell)
@@ -59,9 +59,11 @@ static void add_cell(struct sums *sums, const struct gd_joint_model *cell)
 		sums->starved_s += s * key->starved;
 		sums->wanting_s += s * (key->computing + key->starved);
 		sums->gil_running_s += s * key->gil_computing;
+		sums->computing_processes_s += s * key->computing_processes;
 	} else if (kind == OUTSIDE) {
 		sums->outside_ops_s += s * cell->outside_mean;
 		sums->looped_s += key->looped ? s : 0;
+		sums->outside_processes_s += s * key->outside_processes;
 		sums->files_s += key->file ? s : 0;
 	} else if (kind == SLEEPING) {
 		sums->sleepers_s += s * key->sleeping;
@@ -77,9 +79,14 @@ static void add_cell(struct sums *sums, const struct gd_joint_model *cell)
 /* The start counts only where it is all there is, or too long to be a start. */
 static bool is_start_left_out(const struct gd_process_model *process)
 {
-	double start_s = process->steady_s - process->start_s;
+	double start_s = 0, steady_s = 0;
 
-	return start_s <= START_MAX_S && process->end_s - process->steady_s >= start_s;
+	for (size_t i = 0; i < process->joint_count; i++)
+		if (process->joints[i].key.phase == GD_PHASE_START)
+			start_s += process->joints[i].weight_s;
+		else
+			steady_s += process->joints[i].weight_s;
+	return start_s <= START_MAX_S && steady_s >= start_s;
 }
 
 /*
@@ -117,8 +124,7 @@ static struct sums sum_picture(const struct gd_process_model *process)
 	return sums;
 }
 
-/* ---- Without a picture
- * --------------------------------------------------------------------------- */
+/* ---- Without a picture ----------------------------------------------------------------------- */
 
 static double outside_s(const struct gd_classes *classes)
 {
@@ -172,8 +178,7 @@ static struct sums sum_threads(const struct gd_process_model *process)
 	return sums;
 }
 
-/* ---- Threads and locks
- * ---------------------------------------------------------------------------- */
+/* ---- Threads and locks ----------------------------------------------------------------------- */
 
 static double lock_wait_s(const struct gd_times *times)
 {
@@ -282,8 +287,21 @@ static void gather_threads(const struct gd_process_model *process, struct gd_fac
 	find_lock(process, facts);
 }
 
-/* ---- Together
- * --------------------------------------------------------------------------------------- */
+/* ---- Processes ------------------------------------------------------------------------------- */
+
+static void gather_pipes(const struct gd_process_model *process, struct gd_facts *facts)
+{
+	struct gd_classes classes = gd_classes_of_process(process);
+	double cpu_s = gd_classes_cpu_s(&classes);
+
+	for (size_t i = 0; i < process->thread_count; i++)
+		facts->pipe_calls += (double)(process->threads[i].times.count[GD_CAUSE_PIPE] +
+					      process->threads[i].times.count[GD_CAUSE_INTERNAL]);
+	facts->cpu_per_pipe_call_s = facts->pipe_calls > 0 ? cpu_s / facts->pipe_calls : INFINITY;
+	facts->pipe_bytes_per_cpu_s = ratio((double)process->pipe_bytes, cpu_s);
+}
+
+/* ---- Together -------------------------------------------------------------------------------- */
 
 static double effective_cpus(const struct gd_process_model *process)
 {
@@ -294,7 +312,8 @@ static double effective_cpus(const struct gd_process_model *process)
 	return process->cpu_quota > 0 ? fmin(cpus, process->cpu_quota) : cpus;
 }
 
-struct gd_facts gd_facts_gather(const struct gd_process_model *process)
+struct gd_facts gd_facts_gather(const struct gd_process_model *process, bool is_tree,
+				double unfollowed_cpu_s)
 {
 	struct gd_facts facts = {
 		.has_picture = process->joint_count > 0,
@@ -331,5 +350,12 @@ struct gd_facts gd_facts_gather(const struct gd_process_model *process)
 	facts.files = ratio(sums.files_s, sums.kind_s[OUTSIDE]);
 	facts.holder_waits = ratio(sums.holder_waits_s, active_s);
 	gather_threads(process, &facts);
+	if (is_tree) {
+		facts.outside_processes = ratio(sums.outside_processes_s, sums.kind_s[OUTSIDE]);
+		facts.computing_processes =
+			ratio(sums.computing_processes_s, sums.kind_s[COMPUTING]);
+		gather_pipes(process, &facts);
+	}
+	facts.unfollowed = ratio(unfollowed_cpu_s, process->end_s - process->start_s);
 	return facts;
 }

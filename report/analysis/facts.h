@@ -51,9 +51,21 @@ struct gd_facts {
 	double operations;		  /* waits outside that took a millisecond, roughly */
 	double wait_per_cpu;		  /* seconds waited outside per second computed */
 	double yields_per_s;
+
+	/* Processes, where there are several. */
+	double outside_processes;   /* that had something outstanding at once, while waiting */
+	double computing_processes; /* that computed at once, while computing */
+	double pipe_calls;	    /* between them, and to themselves */
+	double cpu_per_pipe_call_s;
+	double pipe_bytes_per_cpu_s;
+	double unfollowed; /* CPUs that children took that nobody followed, per second watched */
 };
 
-/* Gathers them.  Pure: reads the model only. */
-struct gd_facts gd_facts_gather(const struct gd_process_model *process);
+/*
+ * Gathers them.  Pure: reads the model only.  unfollowed_cpu_s: of the children that nobody
+ * followed; is_tree: process stands for several.
+ */
+struct gd_facts gd_facts_gather(const struct gd_process_model *process, bool is_tree,
+				double unfollowed_cpu_s);
 
 #endif

@@ -10,11 +10,13 @@
 #include "verdict.h"
 #include <math.h>
 
-#define PURE	   0.8
-#define OVERLAPPED 1.5
-#define PARALLEL   0.8	 /* of the CPUs */
-#define SERIAL	   1.3	 /* threads at work at once, at most */
-#define MANY_OPS   150.0 /* useful concurrency from which threads are a burden */
+#define PURE	      0.8
+#define OVERLAPPED    1.5
+#define PARALLEL      0.8    /* of the CPUs */
+#define SERIAL	      1.3    /* threads at work at once, at most */
+#define MANY_OPS      150.0  /* useful concurrency from which threads are a burden */
+#define TINY_TASK_S   100e-6 /* of CPU per use of a pipe: a task of a pool uses four */
+#define LARGE_PICKLES 50e6   /* bytes through pipes per second of CPU */
 
 #define THIN_S	      0.1 /* an interpreter alone starts and ends in half of that */
 #define THIN_INSTANTS 20
@@ -37,8 +39,7 @@ static enum gd_verdict_class class_of(const struct gd_facts *f)
 	return f->computing <= (1 - PURE) * known ? GD_VERDICT_WAITING : GD_VERDICT_MIXED;
 }
 
-/* ---- Conditions
- * ------------------------------------------------------------------------------------ */
+/* ---- Conditions ------------------------------------------------------------------------------ */
 
 static bool is_thin(const struct gd_facts *f)
 {
@@ -91,6 +92,19 @@ static bool is_starved(const struct gd_facts *f)
 	return f->computing >= 0.5 && f->starved >= 0.3 && f->wanting <= 1.25 * fmax(1, f->cpus);
 }
 
+/* Every task costs the queues and the pickling more than it can gain. */
+static bool has_tiny_tasks(const struct gd_facts *f)
+{
+	return f->computing_processes > 0 && f->is_python && f->pipe_calls >= 1000 &&
+	       f->computing >= 0.6 && f->cpu_per_pipe_call_s < TINY_TASK_S;
+}
+
+static bool has_large_pickles(const struct gd_facts *f)
+{
+	return f->computing_processes > 0 && f->is_python && f->computing >= 0.2 &&
+	       f->pipe_bytes_per_cpu_s >= LARGE_PICKLES;
+}
+
 static bool computes_with_gil(const struct gd_facts *f)
 {
 	return class_of(f) == GD_VERDICT_COMPUTING && f->gil_share >= 0.5 && f->cpus >= 1.5;
@@ -110,6 +124,21 @@ static bool computes_in_parallel(const struct gd_facts *f)
 static bool computes_free(const struct gd_facts *f)
 {
 	return class_of(f) == GD_VERDICT_COMPUTING;
+}
+
+/* A child that nobody followed computes, while this one waits for it, or sleeps between looks. */
+static bool child_computes(const struct gd_facts *f)
+{
+	return class_of(f) == GD_VERDICT_WAITING && f->unfollowed >= 0.5 &&
+	       f->child + f->sleeping >= 0.5;
+}
+
+/* Processes of a pool that wait, one operation each: threads would overlap the same. */
+static bool waits_in_processes(const struct gd_facts *f)
+{
+	return class_of(f) == GD_VERDICT_WAITING && f->is_python && f->overlap >= OVERLAPPED &&
+	       f->outside_processes >= OVERLAPPED &&
+	       f->outside_processes >= 0.7 * fmin(8, f->overlap) && f->pipe_calls > 0;
 }
 
 static bool waits_for_child(const struct gd_facts *f)
@@ -181,8 +210,7 @@ static bool always(const struct gd_facts *f)
 	return true;
 }
 
-/* ---- The table
- * ---------------------------------------------------------------------------------------- */
+/* ---- The table ------------------------------------------------------------------------------- */
 
 #define EV(name) (1u << GD_EVIDENCE_##name)
 
@@ -209,18 +237,24 @@ static const struct rule rules[] = {
 	{ "one-lock",         is_one_lock,           GD_ACTION_FIX_LOCK,       { 0 },                            EV(LOCK) | EV(COMPUTING) | EV(WAITING) },
 	/* proved by spin.py, flipped by crunch.py */
 	{ "spin",             is_spin,               GD_ACTION_FIX_SPIN,       { 0 },                            EV(YIELDS) | EV(COMPUTING) },
+	/* proved by pools.py tiny, flipped by crunch.py --pool processes */
+	{ "tiny-tasks",       has_tiny_tasks,        GD_ACTION_LARGER_TASKS,   { GD_ACTION_THREADS },            EV(PIPE_CALLS) | EV(COMPUTING) },
+	/* proved by pools.py huge, flipped by crunch.py --pool processes */
+	{ "large-pickles",    has_large_pickles,     GD_ACTION_FIX_MEMORY,     { GD_ACTION_THREADS },            EV(PIPE_BYTES) | EV(COMPUTING) },
 	/* proved by hash_many.py 12, flipped by hash_threads.py 2 */
 	{ "too-many-workers", has_too_many_workers,  GD_ACTION_FEWER_WORKERS,  { GD_ACTION_LEAVE },              EV(STARVED) | EV(RUNNING) | EV(CPUS) },
 	/* proved by crunch.py beside two burners, flipped by crunch.py alone */
 	{ "starved",          is_starved,            GD_ACTION_MORE_CPU,       { 0 },                            EV(STARVED) | EV(COMPUTING) },
+	/* proved by two_compute.c, flipped by one_compute.c */
+	{ "computing-parallel", computes_in_parallel, GD_ACTION_LEAVE,         { 0 },                            EV(COMPUTING) | EV(RUNNING) | EV(CPUS) },
 	/* proved by crunch.py, flipped by hash_serial.py */
 	{ "computing-gil",    computes_with_gil,     GD_ACTION_PROCESSES,      { GD_ACTION_LEAVE },              EV(COMPUTING) | EV(GIL_SHARE) },
 	/* proved by crunch.py on Python 3.6, flipped by the same on 3.8 */
 	{ "computing-gil-unknown", computes_unknown_gil, GD_ACTION_PROCESSES,  { GD_ACTION_LEAVE },              EV(COMPUTING) },
-	/* proved by two_compute.c, flipped by one_compute.c */
-	{ "computing-parallel", computes_in_parallel, GD_ACTION_LEAVE,         { 0 },                            EV(COMPUTING) | EV(RUNNING) | EV(CPUS) },
 	/* proved by hash_serial.py, flipped by hash_small.py */
 	{ "computing-free",   computes_free,         GD_ACTION_THREADS,        { GD_ACTION_PROCESSES, GD_ACTION_LEAVE }, EV(COMPUTING) | EV(GIL_SHARE) | EV(RUNNING) },
+	/* proved by children.py clean wait, flipped by sleeping.py 0 */
+	{ "child-computes",   child_computes,        GD_ACTION_LOOK_IN_CHILD,  { 0 },                            EV(UNFOLLOWED) | EV(CHILD) },
 	/* proved by wait_child.py, flipped by sleep_serial.py */
 	{ "waiting-child",    waits_for_child,       GD_ACTION_LOOK_IN_CHILD,  { 0 },                            EV(CHILD) },
 	/* proved by loop_sleepers.py, flipped by loop_serial.py */
@@ -231,6 +265,8 @@ static const struct rule rules[] = {
 	{ "sleeping-in-turn", sleeps_in_turn,        GD_ACTION_THREADS,        { GD_ACTION_LEAVE, GD_ACTION_ASYNCIO }, EV(SLEEPING) },
 	/* proved by sync_files.py, flipped by fetch.py */
 	{ "waiting-files",    waits_for_files,       GD_ACTION_FIX_IO,         { GD_ACTION_THREADS },            EV(WAITING) | EV(FILES) },
+	/* proved by fetch.py --pool processes, flipped by fetch.py --pool threads */
+	{ "waiting-in-processes", waits_in_processes, GD_ACTION_THREADS,       { GD_ACTION_LEAVE },              EV(WAITING) | EV(OVERLAP) | EV(PROCESSES) },
 	/* proved by fetch.py --pool threads, flipped by fetch.py */
 	{ "waiting-overlapped", waits_overlapped,    GD_ACTION_LEAVE,          { 0 },                            EV(WAITING) | EV(OVERLAP) },
 	/* proved by loop_serial.py, flipped by loop_gather.py */
@@ -294,14 +330,21 @@ double gd_verdict_value(const struct gd_facts *f, enum gd_evidence evidence)
 		return f->yields_per_s;
 	case GD_EVIDENCE_CPUS:
 		return f->cpus;
+	case GD_EVIDENCE_PIPE_CALLS:
+		return f->cpu_per_pipe_call_s;
+	case GD_EVIDENCE_PIPE_BYTES:
+		return f->pipe_bytes_per_cpu_s;
+	case GD_EVIDENCE_PROCESSES:
+		return f->outside_processes;
+	case GD_EVIDENCE_UNFOLLOWED:
+		return f->unfollowed;
 	case GD_EVIDENCE_COUNT:
 		break;
 	}
 	return NAN;
 }
 
-/* ---- Speaking
- * ------------------------------------------------------------------------------------------ */
+/* ---- Speaking -------------------------------------------------------------------------------- */
 
 /* On one CPU no model of concurrency makes computing faster. */
 static enum gd_action on_these_cpus(const struct gd_facts *f, enum gd_action action)
@@ -323,6 +366,8 @@ static unsigned int workers_for(const struct gd_facts *f, enum gd_action action)
 	case GD_ACTION_THREADS:
 		if (class_of(f) == GD_VERDICT_COMPUTING)
 			return cpus;
+		if (waits_in_processes(f))
+			return (unsigned int)lround(f->overlap);
 		return (unsigned int)fmax(2, fmin(32, floor(useful_concurrency(f))));
 	case GD_ACTION_CANNOT_SAY:
 	case GD_ACTION_LEAVE:
@@ -333,6 +378,8 @@ static unsigned int workers_for(const struct gd_facts *f, enum gd_action action)
 	case GD_ACTION_LOOK_IN_CHILD:
 	case GD_ACTION_FIX_IO:
 	case GD_ACTION_FIX_SPIN:
+	case GD_ACTION_LARGER_TASKS:
+	case GD_ACTION_FIX_MEMORY:
 		break;
 	}
 	return 0;
@@ -358,8 +405,7 @@ static size_t list(const struct gd_facts *facts, uint32_t set, struct gd_reason 
 	return count;
 }
 
-/* ---- Confidence
- * ----------------------------------------------------------------------------------------- */
+/* ---- Confidence ------------------------------------------------------------------------------ */
 
 /* The same facts at one end of what is not known: more or less computing, more or less overlap. */
 static struct gd_facts shifted(const struct gd_facts *facts, double toward_computing,
@@ -441,8 +487,7 @@ struct gd_verdict gd_verdict_judge(const struct gd_facts *facts)
 	return verdict;
 }
 
-/* ---- Ceilings
- * --------------------------------------------------------------------------------------------- */
+/* ---- Ceilings -------------------------------------------------------------------------------- */
 
 /*
  * Of a run of length 1: computing with the GIL held is serial in threads, all computing is bounded

@@ -26,6 +26,8 @@ enum gd_action {
 	GD_ACTION_LOOK_IN_CHILD,
 	GD_ACTION_FIX_IO,
 	GD_ACTION_FIX_SPIN,
+	GD_ACTION_LARGER_TASKS,
+	GD_ACTION_FIX_MEMORY,
 };
 
 enum gd_confidence { GD_CONFIDENCE_LOW, GD_CONFIDENCE_MEDIUM, GD_CONFIDENCE_HIGH };
@@ -48,6 +50,10 @@ enum gd_confidence { GD_CONFIDENCE_LOW, GD_CONFIDENCE_MEDIUM, GD_CONFIDENCE_HIGH
 	X(UNSEEN, "unseen", "share")                                                               \
 	X(INSTANTS, "instants", "samples")                                                         \
 	X(YIELDS, "yields_per_s", "1/s")                                                           \
+	X(PIPE_CALLS, "cpu_per_pipe_call", "s")                                                    \
+	X(PIPE_BYTES, "pipe_bytes_per_cpu_s", "bytes/s")                                           \
+	X(PROCESSES, "processes_waiting", "processes")                                             \
+	X(UNFOLLOWED, "unfollowed_cpus", "cpus")                                                   \
 	X(CPUS, "cpus", "cpus")
 
 #define GD_EVIDENCE_NUMBER_(symbol, id, unit) GD_EVIDENCE_##symbol,

@@ -1,9 +1,17 @@
 /* SPDX-License-Identifier: MIT */
 #include "command.h"
+#include <base/cleanup.h>
+#include <escape.h>
+#include <langinfo.h>
+#include <string.h>
 
+/* A sentence may quote a name that somebody else chose. */
 int gd_command_fail(const struct gd_command *command, int code, const struct gd_diag *diag)
 {
-	fprintf(stderr, "gildiag: %s\n", diag->text);
+	int is_utf8 = strcmp(nl_langinfo(CODESET), "UTF-8") == 0;
+	gd_autofree char *text = gd_escape_terminal(diag->text, 4 * sizeof(diag->text), is_utf8);
+
+	fprintf(stderr, "gildiag: %s\n", text ? text : "");
 	if (code == GD_EXIT_USAGE)
 		fprintf(stderr, "gildiag: see `gildiag %s --help`\n", command->name);
 	return code;

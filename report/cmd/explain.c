@@ -9,6 +9,7 @@
 #include <load.h>
 #include <session.h>
 #include <string.h>
+#include <symbols.h>
 #include <text.h>
 
 static void free_session(struct gd_session_model **session)
@@ -40,6 +41,8 @@ int gd_explain(const char *path, const struct gd_explain *how, FILE *out, struct
 	err = gd_load_session(path, &session, diag);
 	if (err)
 		return err;
+	for (size_t i = 0; i < session->process_count; i++)
+		gd_symbols_resolve(&session->processes[i], session->pool);
 	err = gd_analyse(session, &analysis);
 	if (!err && strcmp(how->format, "json") == 0)
 		err = gd_json_render(&analysis, out);

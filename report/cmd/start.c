@@ -74,24 +74,29 @@ static char **build_argv(const char *module, int argc, char **argv)
 	return built;
 }
 
-static int say_unfit(enum gd_program_kind kind, const char *path)
+static int say_unfit(const struct gd_command *command, enum gd_program_kind kind, const char *path)
 {
+	struct gd_diag diag;
+
 	if (kind == GD_PROGRAM_MISSING) {
-		fprintf(stderr, "gildiag: %s was not found\n", path);
-		return EXIT_NOT_FOUND;
+		gd_diag_set(&diag, 0, "%s was not found", *path ? path : "''");
+		return gd_command_fail(command, EXIT_NOT_FOUND, &diag);
 	}
 	if (kind == GD_PROGRAM_NOT_EXECUTABLE) {
-		fprintf(stderr, "gildiag: %s is not executable\n", path);
-		return EXIT_NOT_EXECUTABLE;
+		gd_diag_set(&diag, 0, "%s is not executable", path);
+		return gd_command_fail(command, EXIT_NOT_EXECUTABLE, &diag);
 	}
-	fprintf(stderr, "gildiag: %s %s\n", path, gd_program_words(kind));
-	return -1;
+	gd_diag_set(&diag, 0, "%s %s", path, gd_program_words(kind));
+	return gd_command_fail(command, -1, &diag);
 }
 
-static int say_exec_failed(const char *name, int exec_errno)
+static int say_exec_failed(const struct gd_command *command, const char *name, int exec_errno)
 {
-	fprintf(stderr, "gildiag: cannot start %s: %s\n", name, strerror(exec_errno));
-	return exec_errno == ENOENT ? EXIT_NOT_FOUND : EXIT_NOT_EXECUTABLE;
+	struct gd_diag diag;
+
+	gd_diag_set(&diag, 0, "cannot start %s: %s", name, strerror(exec_errno));
+	return gd_command_fail(command, exec_errno == ENOENT ? EXIT_NOT_FOUND : EXIT_NOT_EXECUTABLE,
+			       &diag);
 }
 
 static int start_watched(char *const *argv, const char *output, struct gd_started *started,
@@ -131,7 +136,7 @@ int gd_start(const struct gd_command *command, const char *module, const char *o
 	if (!words)
 		return EXIT_CANNOT_START;
 	kind = gd_program_inspect(words[0], path, sizeof(path));
-	if (kind != GD_PROGRAM_WATCHABLE && (code = say_unfit(kind, path)) >= 0)
+	if (kind != GD_PROGRAM_WATCHABLE && (code = say_unfit(command, kind, path)) >= 0)
 		return code;
 	*ret_started = (struct gd_started){NULL, 0};
 	if (kind == GD_PROGRAM_WATCHABLE)
@@ -143,7 +148,7 @@ int gd_start(const struct gd_command *command, const char *module, const char *o
 		return EXIT_CANNOT_START;
 	}
 	if (launched.exec_errno)
-		return say_exec_failed(words[0], launched.exec_errno);
+		return say_exec_failed(command, words[0], launched.exec_errno);
 	ret_started->wait_status = launched.wait_status;
 	return -1;
 }

@@ -24,20 +24,28 @@
 #define KEEP	    10
 #define SEEN_MAX    100000
 
-/* ---- Making
- * ----------------------------------------------------------------------------------------- */
+#define NAMES_OWN_MAX 40 /* bytes of "/gildiag.data/<start>.<pid>" */
+
+/* ---- Making ---------------------------------------------------------------------------------- */
 
 static char *make_in(const char *base)
 {
+	gd_autofree char *real = realpath(base, NULL);
 	gd_autofree char *data = NULL;
 	gd_autofree char *path = NULL;
 	time_t now = time(NULL);
 	char stamp[32];
 	struct tm tm;
 
+	if (!real)
+		return NULL;
+	if (strlen(real) > GD_SESSION_PATH_MAX - NAMES_OWN_MAX) {
+		errno = ENAMETOOLONG;
+		return NULL;
+	}
 	gmtime_r(&now, &tm);
 	strftime(stamp, sizeof(stamp), "%Y%m%dT%H%M%S", &tm);
-	if (asprintf(&data, "%s/" DATA, base) < 0 ||
+	if (asprintf(&data, "%s/" DATA, real) < 0 ||
 	    asprintf(&path, "%s/%s.%d", data, stamp, (int)getpid()) < 0)
 		return NULL;
 	if ((mkdir(data, 0700) != 0 && errno != EEXIST) || mkdir(path, 0700) != 0)
@@ -78,7 +86,14 @@ static int make_named(const char *output, char **ret_path, struct gd_diag *diag)
 		return gd_diag_set(diag, err, "cannot make %s: %s", output, strerror(-err));
 	}
 	*ret_path = realpath(output, NULL);
-	return *ret_path ? 0 : gd_diag_set(diag, -errno, "cannot make %s", output);
+	if (!*ret_path)
+		return gd_diag_set(diag, -errno, "cannot make %s", output);
+	if (strlen(*ret_path) <= GD_SESSION_PATH_MAX)
+		return 0;
+	rmdir(*ret_path);
+	free(gd_take(*ret_path));
+	return gd_diag_set(diag, -ENAMETOOLONG, "the path of %s is too long: name a shorter one",
+			   output);
 }
 
 static int make_marker(const char *path)
@@ -145,8 +160,7 @@ void gd_folder_close(struct gd_folder *folder)
 	*folder = (struct gd_folder){NULL, -1, -1};
 }
 
-/* ---- Pruning
- * ---------------------------------------------------------------------------------------- */
+/* ---- Pruning --------------------------------------------------------------------------------- */
 
 struct old {
 	char name[NAME_MAX + 1];

@@ -12,9 +12,9 @@
 #include <sys/wait.h>
 
 static volatile sig_atomic_t target_pid;
+static struct sigaction child_before; /* what SIGCHLD did when we came */
 
-/* ---- Signals
- * ---------------------------------------------------------------------------------------- */
+/* ---- Signals --------------------------------------------------------------------------------- */
 
 static const int passed_on[] = {SIGTERM, SIGHUP, SIGINT, SIGQUIT, SIGUSR1, SIGUSR2, SIGCONT};
 
@@ -44,8 +44,16 @@ static void catch_signals(void)
 	}
 }
 
-/* ---- The sampler
- * -------------------------------------------------------------------------------------- */
+/* Where SIGCHLD is ignored the kernel keeps no exit status: not for us, but for the target it
+ * stays. */
+static void keep_exit_status(void)
+{
+	struct sigaction action = {.sa_handler = SIG_DFL};
+
+	sigaction(SIGCHLD, &action, &child_before);
+}
+
+/* ---- The sampler ----------------------------------------------------------------------------- */
 
 /* Its descriptors: 0 a pipe whose closing ends it, 1 the socket, 2 the locked marker. */
 static void run_sampler(const struct gd_parts *parts, const struct gd_folder *folder, int pipe_end)
@@ -91,8 +99,7 @@ static void end_sampler(pid_t pid, int leash)
 		;
 }
 
-/* ---- The target
- * --------------------------------------------------------------------------------------- */
+/* ---- The target ------------------------------------------------------------------------------ */
 
 static int set_environment(const struct gd_parts *parts, const struct gd_folder *folder)
 {
@@ -110,6 +117,7 @@ static void run_target(char *const *argv, const struct gd_parts *parts,
 {
 	int err;
 
+	sigaction(SIGCHLD, &child_before, NULL);
 	sigprocmask(SIG_SETMASK, mask, NULL);
 	if (!parts || set_environment(parts, folder) == 0)
 		execvp(argv[0], argv);
@@ -142,6 +150,7 @@ int gd_launch(char *const *argv, const struct gd_parts *parts, struct gd_folder 
 	int leash = -1, ends[2], err = 0;
 	sigset_t all, before;
 
+	keep_exit_status();
 	if (parts)
 		err = start_sampler(parts, folder, &sampler, &leash, diag);
 	if (err)

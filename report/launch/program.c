@@ -19,8 +19,7 @@
 #define HEADERS_MAX  64
 #define DYNAMIC_MAX  (1 << 20)
 
-/* ---- Finding the file
- * --------------------------------------------------------------------------------- */
+/* ---- Finding the file ------------------------------------------------------------------------ */
 
 static bool is_executable_file(const char *path)
 {
@@ -29,13 +28,13 @@ static bool is_executable_file(const char *path)
 	return stat(path, &st) == 0 && S_ISREG(st.st_mode) && access(path, X_OK) == 0;
 }
 
-/* As execvp does it: a name with a slash is a path, else PATH decides. */
+/* As execvp does it: a name with a slash, or none at all, is a path, else PATH decides. */
 static enum gd_program_kind find_file(const char *name, char *ret_path, size_t size_bytes)
 {
 	const char *list = getenv("PATH");
 	enum gd_program_kind kind = GD_PROGRAM_MISSING;
 
-	if (strchr(name, '/')) {
+	if (strchr(name, '/') || !*name) {
 		snprintf(ret_path, size_bytes, "%s", name);
 		if (is_executable_file(name))
 			return GD_PROGRAM_WATCHABLE;
@@ -148,8 +147,7 @@ static bool gains_rights(const char *path)
 	return geteuid() != 0 && getxattr(path, "security.capability", NULL, 0) > 0;
 }
 
-/* ---- Scripts
- * -------------------------------------------------------------------------------------------- */
+/* ---- Scripts --------------------------------------------------------------------------------- */
 
 /* The program of a #! line; behind /usr/bin/env the next word. */
 static bool read_interpreter(const char *line, char *ret_name, size_t size_bytes)

@@ -27,12 +27,44 @@ struct gd_times {
 	double life_s;
 };
 
+/* A place in the program; what is not known is "" or 0. */
+struct gd_place {
+	const char *file; /* of the source */
+	const char *function;
+	const char *module; /* of native code: the file that was mapped */
+	int line, first_line;
+	uint64_t offset;  /* in the module */
+	uint64_t address; /* in the process; 0: a frame of the runtime */
+	bool is_library;  /* not the program's own line */
+};
+
+/* A stack that was sampled, innermost place first; at least one. */
+struct gd_stack_model {
+	const struct gd_place **places;
+	size_t count;
+	bool is_cut;
+};
+
+struct gd_sample_model {
+	const struct gd_stack_model *stack;
+	uint32_t cause;
+	double weight_s;
+	uint64_t samples;
+};
+
+struct gd_holder_model {
+	const struct gd_place *place; /* NULL: several others, or not known */
+	double blame_s;
+	uint64_t times;
+};
+
 struct gd_thread_model {
 	int32_t tid;
 	const char *name; /* never NULL */
 	bool is_main;
 	bool has_ended;
-	uint64_t threads; /* that this row stands for: more than one for folded ones */
+	const struct gd_place *start; /* the outermost place that was seen; NULL: none */
+	uint64_t threads;	      /* that this row stands for: more than one for folded ones */
 	uint64_t start_function;
 	struct gd_times times;
 };
@@ -42,13 +74,24 @@ struct gd_gil_model {
 	double hold_s, wait_s, hold_long_s, hold_max_s, wait_max_s;
 	double hold_p50_s, hold_p99_s, wait_p50_s, wait_p99_s; /* NAN: none */
 	bool is_alive;
+	struct gd_holder_model holders[GD_LOCK_HOLDERS];
+	size_t holder_count;
 };
 
 struct gd_lock_model {
 	uint64_t key;
 	uint32_t cause;
 	uint64_t waits, timeouts, released, posted;
-	double wait_s, wait_max_s;
+	double wait_s, wait_max_s, hold_s, hold_max_s;
+	const struct gd_place *place; /* where somebody waited first; NULL: not known */
+	struct gd_holder_model holders[GD_LOCK_HOLDERS];
+	size_t holder_count;
+};
+
+/* A pipe of which the process has or had one end. */
+struct gd_pipe_model {
+	uint64_t inode, waits, bytes;
+	double wait_s;
 };
 
 /* One kind of instant. */
@@ -80,7 +123,7 @@ struct gd_process_model {
 	uint64_t samples, samples_missed;
 	double sampler_cpu_s;
 	uint64_t lost[GD_LOST_COUNT];
-	uint64_t lost_rows[GD_SECTION_ENDED + 1]; /* by section kind */
+	uint64_t lost_rows[GD_SECTION_COUNT]; /* by section kind */
 	struct gd_thread_model *threads;
 	size_t thread_count;
 	struct gd_gil_model *gils;
@@ -89,13 +132,32 @@ struct gd_process_model {
 	size_t lock_count;
 	struct gd_joint_model *joints;
 	size_t joint_count;
+	struct gd_pipe_model *pipes;
+	size_t pipe_count;
+	uint64_t pipe_bytes;   /* through pipes, own ones too */
+	double children_cpu_s; /* of the children that it waited for, and theirs */
+	uint64_t children_reaped;
+	struct gd_place **natives; /* the native places among all of the above */
+	size_t native_count;
+	struct gd_sample_model *sampled;
+	size_t sampled_count;
+};
+
+/* A process that did next to nothing: shells and what they call. */
+struct gd_short_model {
+	int32_t pid, ppid;
+	double start_s, cpu_s;
+	const char *command;
 };
 
 struct gd_session_model {
 	const char *path;
 	struct gd_process_model *processes; /* in order of start */
 	size_t process_count;
-	size_t unreadable; /* files that were refused */
+	size_t unreadable;	       /* files that were refused */
+	struct gd_process_model *tree; /* joints and samples of all at once; NULL: not seen */
+	struct gd_short_model *shorts;
+	size_t short_count;
 	struct gd_pool *pool;
 };
 

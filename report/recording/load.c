@@ -4,30 +4,15 @@
  * apart as the recording has them, give the rate.
  */
 #include "load.h"
+#include "load_parts.h"
 #include <errno.h>
 #include <math.h>
 #include <string.h>
 
-struct clock_map {
-	double s_per_tick;
-	uint64_t ticks0;
-	double s0; /* CLOCK_MONOTONIC at ticks0 */
-};
-
-static double at_s(const struct clock_map *map, uint64_t ticks)
+static struct gd_clock_map map_clock(const struct gd_process *process)
 {
-	return map->s0 + (double)(int64_t)(ticks - map->ticks0) * map->s_per_tick;
-}
-
-static double span_s(const struct clock_map *map, uint64_t ticks)
-{
-	return (double)ticks * map->s_per_tick;
-}
-
-static struct clock_map map_clock(const struct gd_process *process)
-{
-	struct clock_map map = {.ticks0 = process->first.ticks,
-				.s0 = (double)process->first.monotonic_ns / 1e9};
+	struct gd_clock_map map = {.ticks0 = process->first.ticks,
+				   .s0 = (double)process->first.monotonic_ns / 1e9};
 	struct gd_clock_pair last = process->last.ticks > process->sampler_pair.ticks
 					    ? process->last
 					    : process->sampler_pair;
@@ -43,15 +28,14 @@ static struct clock_map map_clock(const struct gd_process *process)
 	return map;
 }
 
-/* ---- Threads -----------------------------------------------------------------------------------
- */
+/* ---- Threads --------------------------------------------------------------------------------- */
 
 /* The interval that was open when the process ended or was copied. */
 static void close_interval(struct gd_times *times, const struct gd_thread *slot,
-			   const struct clock_map *map, double end_s)
+			   const struct gd_clock_map *map, double end_s)
 {
 	uint16_t cause = slot->cause < GD_CAUSE_COUNT ? slot->cause : GD_CAUSE_OTHER;
-	double open_s = end_s - at_s(map, slot->since);
+	double open_s = end_s - gd_clock_at_s(map, slot->since);
 
 	if (slot->state != GD_THREAD_LIVE || !(open_s > 0))
 		return;
@@ -60,7 +44,8 @@ static void close_interval(struct gd_times *times, const struct gd_thread *slot,
 		return;
 	/* Its CPU clock was last read when the interval began, and by the sampler since. */
 	if (slot->seen_ticks > slot->since && slot->seen_cpu_ns >= slot->cpu_ns) {
-		double seen_s = at_s(map, slot->seen_ticks) - at_s(map, slot->since);
+		double seen_s =
+			gd_clock_at_s(map, slot->seen_ticks) - gd_clock_at_s(map, slot->since);
 		double cpu_s = (double)(slot->seen_cpu_ns - slot->cpu_ns) / 1e9;
 
 		if (seen_s > 0 && cpu_s < seen_s) {
@@ -72,20 +57,20 @@ static void close_interval(struct gd_times *times, const struct gd_thread *slot,
 	times->cpu_s += open_s;
 }
 
-static void load_thread(const struct gd_thread *slot, const struct clock_map *map, double end_s,
+static void load_thread(const struct gd_thread *slot, const struct gd_clock_map *map, double end_s,
 			struct gd_times *times)
 {
-	double life_end_s = slot->ended ? at_s(map, slot->ended) : end_s;
+	double life_end_s = slot->ended ? gd_clock_at_s(map, slot->ended) : end_s;
 
 	for (unsigned int i = 0; i < GD_CAUSE_COUNT; i++) {
-		times->cause_s[i] = span_s(map, slot->ticks[i]);
-		times->cpu_in_s[i] = span_s(map, slot->cpu_in[i]);
+		times->cause_s[i] = gd_clock_span_s(map, slot->ticks[i]);
+		times->cpu_in_s[i] = gd_clock_span_s(map, slot->cpu_in[i]);
 		times->count[i] = slot->count[i];
 	}
-	times->off_in_s[0] = span_s(map, slot->off_in[0]);
-	times->off_in_s[1] = span_s(map, slot->off_in[1]);
-	times->holding_gil_s = span_s(map, slot->holding_gil);
-	times->gil_hold_s = span_s(map, slot->gil_hold);
+	times->off_in_s[0] = gd_clock_span_s(map, slot->off_in[0]);
+	times->off_in_s[1] = gd_clock_span_s(map, slot->off_in[1]);
+	times->holding_gil_s = gd_clock_span_s(map, slot->holding_gil);
+	times->gil_hold_s = gd_clock_span_s(map, slot->gil_hold);
 	times->gil_takes = slot->gil_takes;
 	times->gil_drops = slot->gil_drops;
 	times->gil_forced = slot->gil_forced;
@@ -96,35 +81,47 @@ static void load_thread(const struct gd_thread *slot, const struct clock_map *ma
 		1e9;
 	times->major_faults = slot->seen_major_faults;
 	times->yields = slot->yields;
-	times->life_s = life_end_s - at_s(map, slot->born);
+	times->life_s = life_end_s - gd_clock_at_s(map, slot->born);
 	if (!(times->life_s >= 0))
 		times->life_s = 0;
 	close_interval(times, slot, map, end_s);
 }
 
-static void load_ended(const struct gd_ended *row, const struct clock_map *map,
+static void load_ended(const struct gd_ended *row, const struct gd_clock_map *map,
 		       struct gd_times *times)
 {
 	for (unsigned int i = 0; i < GD_CAUSE_COUNT; i++) {
-		times->cause_s[i] = span_s(map, row->ticks[i]);
-		times->cpu_in_s[i] = span_s(map, row->cpu_in[i]);
+		times->cause_s[i] = gd_clock_span_s(map, row->ticks[i]);
+		times->cpu_in_s[i] = gd_clock_span_s(map, row->cpu_in[i]);
 		times->count[i] = row->count[i];
 	}
-	times->off_in_s[0] = span_s(map, row->off_in[0]);
-	times->off_in_s[1] = span_s(map, row->off_in[1]);
-	times->holding_gil_s = span_s(map, row->holding_gil);
-	times->gil_hold_s = span_s(map, row->gil_hold);
+	times->off_in_s[0] = gd_clock_span_s(map, row->off_in[0]);
+	times->off_in_s[1] = gd_clock_span_s(map, row->off_in[1]);
+	times->holding_gil_s = gd_clock_span_s(map, row->holding_gil);
+	times->gil_hold_s = gd_clock_span_s(map, row->gil_hold);
 	times->gil_takes = row->gil_takes;
 	times->gil_drops = row->gil_drops;
 	times->gil_forced = row->gil_forced;
 	times->cpu_s = (double)row->cpu_ns / 1e9;
 	times->run_delay_s = (double)row->run_delay_ns / 1e9;
 	times->yields = row->yields;
-	times->life_s = span_s(map, row->life);
+	times->life_s = gd_clock_span_s(map, row->life);
+}
+
+/* A thread of a runtime starts where its outermost frame outside the libraries is. */
+static const struct gd_place *find_start(struct gd_places *places, uint32_t first_stack)
+{
+	const struct gd_stack_model *stack = gd_places_stack(places, first_stack);
+
+	for (size_t i = stack ? stack->count : 0; i > 0; i--)
+		if (!stack->places[i - 1]->is_library)
+			return stack->places[i - 1];
+	return NULL;
 }
 
 static int load_threads(const struct gd_file *file, struct gd_pool *pool,
-			const struct clock_map *map, struct gd_process_model *process)
+			const struct gd_clock_map *map, struct gd_places *places,
+			struct gd_process_model *process)
 {
 	uint32_t slots = gd_file_count(file, GD_SECTION_THREADS);
 	uint32_t rows = gd_file_count(file, GD_SECTION_ENDED);
@@ -144,6 +141,8 @@ static int load_threads(const struct gd_file *file, struct gd_pool *pool,
 		thread->has_ended = slot.state == GD_THREAD_ENDED;
 		thread->threads = 1;
 		thread->start_function = slot.start_function;
+		thread->start = find_start(places, slot.first_stack);
+		process->pipe_bytes += slot.pipe_bytes;
 		thread->name = gd_pool_text(pool, slot.name, sizeof(slot.name));
 		if (!thread->name)
 			return -ENOMEM;
@@ -167,135 +166,13 @@ static int load_threads(const struct gd_file *file, struct gd_pool *pool,
 	return 0;
 }
 
-/* ---- GILs, locks, instants ----------------------------------------------------------------------
- */
-
-/* The lower edge of a step; see GD_HIST_STEPS. */
-static double hist_edge(unsigned int step)
-{
-	unsigned int octave = step / 8 + 2;
-
-	return step < 8 ? (double)step : ldexp(8.0 + step % 8, (int)octave - 3);
-}
-
-static double percentile(const uint32_t *hist, double share)
-{
-	uint64_t total = 0, seen = 0;
-
-	for (unsigned int i = 0; i < GD_HIST_STEPS; i++)
-		total += hist[i];
-	if (!total)
-		return NAN;
-	for (unsigned int i = 0; i < GD_HIST_STEPS; i++) {
-		seen += hist[i];
-		if ((double)seen >= share * (double)total)
-			return (hist_edge(i) + hist_edge(i + 1)) / 2;
-	}
-	return NAN;
-}
-
-static int load_gils(const struct gd_file *file, struct gd_pool *pool, const struct clock_map *map,
-		     struct gd_process_model *process)
-{
-	uint32_t count = gd_file_count(file, GD_SECTION_GILS);
-
-	process->gils = gd_pool_alloc(pool, count, sizeof(*process->gils));
-	if (!process->gils)
-		return -ENOMEM;
-	for (uint32_t i = 0; i < count; i++) {
-		struct gd_gil_model *gil = &process->gils[i];
-		struct gd_gil row;
-
-		gd_file_entry(file, GD_SECTION_GILS, i, &row, sizeof(row));
-		gil->takes = row.takes;
-		gil->drops = row.drops;
-		gil->waits = row.waits;
-		gil->forced = row.forced;
-		gil->hold_s = span_s(map, row.hold);
-		gil->wait_s = span_s(map, row.wait);
-		gil->hold_long_s = span_s(map, row.hold_long);
-		gil->hold_max_s = span_s(map, row.hold_max);
-		gil->wait_max_s = span_s(map, row.wait_max);
-		gil->hold_p50_s = percentile(row.hold_hist, 0.5) * map->s_per_tick;
-		gil->hold_p99_s = percentile(row.hold_hist, 0.99) * map->s_per_tick;
-		gil->wait_p50_s = percentile(row.wait_hist, 0.5) * map->s_per_tick;
-		gil->wait_p99_s = percentile(row.wait_hist, 0.99) * map->s_per_tick;
-		gil->is_alive = row.alive != 0;
-		if (row.holder && row.taken) {
-			double open_s = process->end_s - at_s(map, row.taken);
-
-			gil->hold_s += open_s > 0 ? open_s : 0;
-		}
-	}
-	process->gil_count = count;
-	return 0;
-}
-
-static int load_locks(const struct gd_file *file, struct gd_pool *pool, const struct clock_map *map,
-		      struct gd_process_model *process)
-{
-	uint32_t count = gd_file_count(file, GD_SECTION_LOCKS);
-
-	process->locks = gd_pool_alloc(pool, count, sizeof(*process->locks));
-	if (!process->locks)
-		return -ENOMEM;
-	for (uint32_t i = 0; i < count; i++) {
-		struct gd_lock_model *lock = &process->locks[process->lock_count];
-		struct gd_lock row;
-
-		gd_file_entry(file, GD_SECTION_LOCKS, i, &row, sizeof(row));
-		if (!row.waits || row.cause >= GD_CAUSE_COUNT)
-			continue;
-		lock->key = row.key;
-		lock->cause = row.cause;
-		lock->waits = row.waits;
-		lock->timeouts = row.timeouts;
-		lock->released = row.released;
-		lock->posted = row.posted;
-		lock->wait_s = span_s(map, row.wait);
-		lock->wait_max_s = span_s(map, row.wait_max);
-		process->lock_count++;
-	}
-	return 0;
-}
-
-static int load_joints(const struct gd_file *file, struct gd_pool *pool,
-		       struct gd_process_model *process)
-{
-	uint32_t count = gd_file_count(file, GD_SECTION_JOINT);
-
-	process->joints = gd_pool_alloc(pool, count, sizeof(*process->joints));
-	if (!process->joints)
-		return -ENOMEM;
-	for (uint32_t i = 0; i < count; i++) {
-		struct gd_joint_model *joint = &process->joints[process->joint_count];
-		struct gd_joint row;
-		double n;
-
-		gd_file_entry(file, GD_SECTION_JOINT, i, &row, sizeof(row));
-		if (!row.instants)
-			continue;
-		n = (double)row.instants;
-		joint->key = row.key;
-		joint->instants = row.instants;
-		joint->weight_s = (double)row.weight_ns / 1e9;
-		joint->outside_mean = (double)row.outside_sum / n;
-		joint->locked_mean = (double)row.locked_sum / n;
-		joint->gil_wait_mean = (double)row.gil_wait_sum / n;
-		joint->computing_mean = (double)row.computing_sum / n;
-		process->joint_count++;
-	}
-	return 0;
-}
-
-/* ---- The process
- * --------------------------------------------------------------------------------- */
+/* ---- The process ----------------------------------------------------------------------------- */
 
 static double find_end(const struct gd_file *file, const struct gd_process *process,
-		       const struct clock_map *map)
+		       const struct gd_clock_map *map)
 {
 	if (process->end != GD_END_RUNNING && process->end_ticks)
-		return at_s(map, process->end_ticks);
+		return gd_clock_at_s(map, process->end_ticks);
 	if (process->gone_ns)
 		return (double)process->gone_ns / 1e9;
 	return (double)file->header->copied_ns / 1e9;
@@ -321,7 +198,7 @@ static enum gd_gil_state find_gil_state(const struct gd_process *process,
 }
 
 static int load_facts(const struct gd_file *file, const struct gd_process *row,
-		      const struct clock_map *map, struct gd_pool *pool,
+		      const struct gd_clock_map *map, struct gd_pool *pool,
 		      struct gd_process_model *process)
 {
 	process->pid = row->pid;
@@ -346,6 +223,11 @@ static int load_facts(const struct gd_file *file, const struct gd_process *row,
 	process->steady_s = row->steady_ns ? (double)row->steady_ns / 1e9 : NAN;
 	process->started_epoch_s = (double)file->header->start_realtime_ns / 1e9;
 	process->threads_born = row->threads_born;
+	process->children_cpu_s = (double)(row->children_cpu_ns > row->seen_children_cpu_ns
+						   ? row->children_cpu_ns
+						   : row->seen_children_cpu_ns) /
+				  1e9;
+	process->children_reaped = row->children_reaped;
 	process->cpus = row->cpus;
 	process->cpus_online = row->cpus_online;
 	process->cpu_quota = row->cpu_quota_milli / 1000.0;
@@ -354,7 +236,7 @@ static int load_facts(const struct gd_file *file, const struct gd_process *row,
 	process->samples_missed = row->samples_missed;
 	process->sampler_cpu_s = (double)row->sampler_cpu_ns / 1e9;
 	memcpy(process->lost, row->lost, sizeof(process->lost));
-	for (uint32_t kind = 1; kind <= GD_SECTION_ENDED; kind++)
+	for (uint32_t kind = 1; kind < GD_SECTION_COUNT; kind++)
 		process->lost_rows[kind] = file->sections[kind].lost;
 	return 0;
 }
@@ -363,23 +245,31 @@ int gd_load_process(const struct gd_file *file, struct gd_pool *pool,
 		    struct gd_process_model *ret_process)
 {
 	struct gd_process_model process = {0};
+	struct gd_places *places = NULL;
 	struct gd_process row;
-	struct clock_map map;
+	struct gd_clock_map map;
 	int err;
 
 	gd_file_entry(file, GD_SECTION_PROCESS, 0, &row, sizeof(row));
 	map = map_clock(&row);
 	err = load_facts(file, &row, &map, pool, &process);
 	if (!err)
-		err = load_threads(file, pool, &map, &process);
+		err = gd_load_places(file, pool, &places);
 	if (!err)
-		err = load_gils(file, pool, &map, &process);
+		err = load_threads(file, pool, &map, places, &process);
 	if (!err)
-		err = load_locks(file, pool, &map, &process);
+		err = gd_load_samples(file, pool, &map, places, &process);
 	if (!err)
-		err = load_joints(file, pool, &process);
+		err = gd_load_gils(file, pool, &map, places, &process);
+	if (!err)
+		err = gd_load_locks(file, pool, &map, places, &process);
+	if (!err)
+		err = gd_load_pipes(file, pool, &map, &process);
+	if (!err)
+		err = gd_load_joints(file, pool, &process);
 	if (err)
 		return err;
+	gd_places_list_natives(places, &process);
 	process.gil_state = find_gil_state(&row, &process);
 	*ret_process = process;
 	return 0;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* All files of one recording, in order of start. */
-#include "load.h"
+#include "load_tree.h"
 #include <base/cleanup.h>
 #include <ctype.h>
 #include <dirent.h>
@@ -107,6 +107,8 @@ int gd_load_session(const char *path, struct gd_session_model **ret_session, str
 				  path);
 	else
 		err = load_files(folder, names, (size_t)count, session, diag);
+	if (!err && (gd_load_tree(folder, session) || gd_load_join_pipes(session)))
+		err = gd_diag_set(diag, -ENOMEM, "no memory to load %s", path);
 	for (int i = 0; i < count; i++)
 		free(names[i]);
 	if (err) {

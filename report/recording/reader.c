@@ -44,7 +44,7 @@ static int check_header(const struct gd_file *file, const char *path, struct gd_
 static int check_section(struct gd_file *file, const struct gd_section *section, const char *path,
 			 struct gd_diag *diag)
 {
-	if (section->kind == 0 || section->kind > GD_SECTION_ENDED)
+	if (section->kind == 0 || section->kind >= GD_SECTION_COUNT)
 		return 0; /* of a younger minor version: not ours to read */
 	if (section->entry_size == 0 || section->entry_size > ENTRY_BYTES_MAX ||
 	    section->offset > file->size_bytes ||

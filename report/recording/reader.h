@@ -14,7 +14,7 @@ struct gd_file {
 	unsigned char *bytes;
 	size_t size_bytes;
 	const struct gd_file_header *header;
-	struct gd_section sections[GD_SECTION_ENDED + 1]; /* by kind; zero where absent */
+	struct gd_section sections[GD_SECTION_COUNT]; /* by kind; zero where absent */
 };
 
 /*

@@ -42,8 +42,7 @@ static json_t *nanoseconds(double s)
 	return isfinite(s) ? json_integer((json_int_t)llround(s * 1e9)) : json_null();
 }
 
-/* ---- Classes and GIL
- * -------------------------------------------------------------------------------- */
+/* ---- Classes and GIL ------------------------------------------------------------------------- */
 
 static json_t *make_classes(const struct gd_classes *classes)
 {
@@ -88,8 +87,7 @@ static json_t *make_gil(const struct gd_judged *judged)
 		"wait", make_times(gil->wait_p50_s, gil->wait_p99_s, gil->wait_max_s, gil->wait_s));
 }
 
-/* ---- Processes and threads
- * ----------------------------------------------------------------------------- */
+/* ---- Processes and threads ------------------------------------------------------------------- */
 
 static json_t *make_causes(const struct gd_times *times)
 {
@@ -155,19 +153,19 @@ static json_t *make_runtime(const struct gd_process_model *process)
 			 gd_words_gil(process->gil_state));
 }
 
-static json_t *make_process(const struct gd_judged *judged)
+static json_t *make_process(const struct gd_judged *judged, double share)
 {
 	const struct gd_process_model *process = judged->process;
 
-	return json_pack("{s:i, s:i, s:o, s:o, s:{s:o, s:n}, s:o, s:{s:s}, s:o, s:o, s:o, s:b}",
-			 "pid", process->pid, "ppid", process->ppid, "command",
-			 text(process->command), "script", text_or_null(process->script), "exit",
-			 "code",
-			 process->has_exit_code ? json_integer(process->exit_code) : json_null(),
-			 "signal", "runtime", make_runtime(process), "verdict", "class",
-			 gd_words_class(judged->verdict.class), "classes",
-			 make_classes(&judged->classes), "gil", make_gil(judged), "threads_born",
-			 integer(process->threads_born), "complete", (int)process->is_complete);
+	return json_pack(
+		"{s:i, s:i, s:o, s:o, s:{s:o, s:n}, s:o, s:{s:s}, s:o, s:o, s:o, s:b, s:o}", "pid",
+		process->pid, "ppid", process->ppid, "command", text(process->command), "script",
+		text_or_null(process->script), "exit", "code",
+		process->has_exit_code ? json_integer(process->exit_code) : json_null(), "signal",
+		"runtime", make_runtime(process), "verdict", "class",
+		gd_words_class(judged->verdict.class), "classes", make_classes(&judged->classes),
+		"gil", make_gil(judged), "threads_born", integer(process->threads_born), "complete",
+		(int)process->is_complete, "share", number(share));
 }
 
 static json_t *make_processes(const struct gd_analysis *analysis)
@@ -175,12 +173,12 @@ static json_t *make_processes(const struct gd_analysis *analysis)
 	json_t *array = json_array();
 
 	for (size_t i = 0; i < analysis->session->process_count; i++)
-		json_array_append_new(array, make_process(&analysis->processes[i]));
+		json_array_append_new(array,
+				      make_process(&analysis->processes[i], analysis->shares[i]));
 	return array;
 }
 
-/* ---- Verdict
- * ------------------------------------------------------------------------------------------- */
+/* ---- Verdict --------------------------------------------------------------------------------- */
 
 static json_t *make_reasons(const struct gd_reason *reasons, size_t count)
 {
@@ -222,18 +220,29 @@ static json_t *make_advice(const struct gd_judged *judged, const struct gd_advic
 			 advice->workers ? json_integer(advice->workers) : json_null());
 }
 
+static json_t *make_place(const struct gd_place *place)
+{
+	return json_pack("{s:o, s:o, s:o, s:o, s:o, s:n}", "file", text_or_null(place->file),
+			 "line", place->line > 0 ? json_integer(place->line) : json_null(),
+			 "function", text_or_null(place->function), "module",
+			 text_or_null(place->module), "offset",
+			 place->module[0] ? integer(place->offset) : json_null(), "code");
+}
+
 static json_t *make_recommendation(const struct gd_judged *judged)
 {
 	const struct gd_verdict *verdict = &judged->verdict;
 	json_t *object = make_advice(judged, &verdict->advice);
-	json_t *alternatives = json_array();
+	json_t *alternatives = json_array(), *where = json_array();
 	char why[300];
 
 	gd_words_why(judged, why, sizeof(why));
 	for (size_t i = 0; i < verdict->alternative_count; i++)
 		json_array_append_new(alternatives, make_advice(judged, &verdict->alternatives[i]));
 	json_object_set_new(object, "why", json_string(why));
-	json_object_set_new(object, "where", json_array());
+	if (judged->where)
+		json_array_append_new(where, make_place(judged->where));
+	json_object_set_new(object, "where", where);
 	json_object_set_new(object, "alternatives", alternatives);
 	return object;
 }
@@ -259,8 +268,37 @@ static json_t *make_predictions(const struct gd_ceilings *ceilings)
 	return array;
 }
 
-/* ---- Locks, phases, time
- * --------------------------------------------------------------------------------- */
+/* ---- Functions ------------------------------------------------------------------------------- */
+
+static json_t *make_seconds(const double *s)
+{
+	struct gd_classes classes = {.holding_gil_s = 0};
+
+	memcpy(classes.s, s, sizeof(classes.s));
+	return make_classes(&classes);
+}
+
+/* Waits alone: what computing threads run is not sampled. */
+static json_t *make_functions(const struct gd_judged *judged)
+{
+	json_t *array = json_array();
+
+	for (size_t i = 0; i < judged->functions.count; i++) {
+		const struct gd_hot *hot = &judged->functions.list[i];
+		json_t *object = make_place(hot->place);
+
+		json_object_set_new(object, "pid", json_integer(judged->process->pid));
+		json_object_set_new(object, "self",
+				    json_pack("{s:o}", "classes", make_seconds(hot->s)));
+		json_object_set_new(object, "total",
+				    json_pack("{s:o}", "classes", make_seconds(hot->total_s)));
+		json_object_set_new(object, "verdict", json_pack("{s:s}", "class", "waiting"));
+		json_array_append_new(array, object);
+	}
+	return array;
+}
+
+/* ---- Locks, phases, time --------------------------------------------------------------------- */
 
 #define LOCKS_SHOWN 20
 
@@ -274,16 +312,29 @@ static json_t *make_lock(const struct gd_judged *judged, const struct gd_lock_mo
 	const char *kind = lock->cause < sizeof(kinds) / sizeof(kinds[0]) && kinds[lock->cause]
 				   ? kinds[lock->cause]
 				   : "other";
-	char where[24];
+	json_t *holders = json_array();
+	char address[24];
 
-	snprintf(where, sizeof(where), "0x%llx", (unsigned long long)lock->key);
+	snprintf(address, sizeof(address), "0x%llx", (unsigned long long)lock->key);
+	for (size_t i = 0; i < lock->holder_count; i++)
+		if (lock->holders[i].place) {
+			json_t *holder = make_place(lock->holders[i].place);
+
+			json_object_set_new(holder, "blame_s", number(lock->holders[i].blame_s));
+			json_object_set_new(holder, "times", integer(lock->holders[i].times));
+			json_array_append_new(holders, holder);
+		}
 	return json_pack(
-		"{s:i, s:s, s:n, s:s, s:o, s:o, s:n, s:o, s:b, s:o, s:[]}", "pid",
-		judged->process->pid, "kind", kind, "name", "where", where, "contended",
-		integer(lock->waits), "wait_s", number(lock->wait_s), "hold_s", "timeouts",
-		integer(lock->timeouts), "exact", 1, "waiters_mean",
+		"{s:i, s:s, s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:b, s:o, s:o}",
+		"pid", judged->process->pid, "kind", kind, "name", address, "where",
+		lock->place ? make_place(lock->place) : json_null(), "contended",
+		integer(lock->waits), "wait_s", number(lock->wait_s), "wait_max_s",
+		number(lock->wait_max_s), "hold_s", number(lock->hold_s), "timeouts",
+		integer(lock->timeouts), "released", integer(lock->released), "posted",
+		integer(lock->posted), "hold_max_s", number(lock->hold_max_s), "exact", 1,
+		"waiters_mean",
 		number(judged->facts.active_s > 0 ? lock->wait_s / judged->facts.active_s : NAN),
-		"holders");
+		"holders", holders);
 }
 
 static int compare_waits(const void *a, const void *b)
@@ -342,8 +393,7 @@ static json_t *make_time(const struct gd_judged *judged)
 			 number(judged->classes.holding_gil_s), "holding_lock_s");
 }
 
-/* ---- The recording and the machine
- * -------------------------------------------------------------------- */
+/* ---- The recording and the machine ----------------------------------------------------------- */
 
 static json_t *make_started(double epoch_s)
 {
@@ -359,7 +409,8 @@ static json_t *make_started(double epoch_s)
 static json_t *make_recording(const struct gd_analysis *analysis)
 {
 	const struct gd_session_model *session = analysis->session;
-	uint64_t lost[GD_LOST_COUNT] = {0}, rows[GD_SECTION_ENDED + 1] = {0};
+	uint64_t lost[GD_LOST_COUNT] = {0}, rows[GD_SECTION_COUNT] = {0};
+	uint64_t unfollowed = analysis->unfollowed;
 	bool complete = true, collected = false;
 	json_t *sources = json_array();
 	double end_s = 0;
@@ -372,9 +423,12 @@ static json_t *make_recording(const struct gd_analysis *analysis)
 		end_s = fmax(end_s, process->end_s);
 		for (unsigned int k = 0; k < GD_LOST_COUNT; k++)
 			lost[k] += process->lost[k];
-		for (unsigned int k = 1; k <= GD_SECTION_ENDED; k++)
+		for (unsigned int k = 1; k < GD_SECTION_COUNT; k++)
 			rows[k] += process->lost_rows[k];
 	}
+	/* What the agents could not follow, or what the kernel counted beside those who were. */
+	if (unfollowed < lost[GD_LOST_CHILDREN])
+		unfollowed = lost[GD_LOST_CHILDREN];
 	json_array_append_new(sources, json_string("agent"));
 	if (collected)
 		json_array_append_new(sources, json_string("sampler"));
@@ -384,11 +438,12 @@ static json_t *make_recording(const struct gd_analysis *analysis)
 		make_started(session->processes[0].started_epoch_s), "duration_s",
 		number(end_s - session->processes[0].start_s), "complete",
 		(int)(complete && !session->unreadable), "sources", sources, "lost", "processes",
-		integer(session->unreadable + lost[GD_LOST_CHILDREN]), "threads",
+		integer(session->unreadable + unfollowed), "threads",
 		integer(lost[GD_LOST_THREADS]), "locks", integer(rows[GD_SECTION_LOCKS]), "sites",
-		json_integer(0), "samples", integer(rows[GD_SECTION_JOINT]), "events",
-		integer(lost[GD_LOST_NESTED]), "descriptors",
-		integer(lost[GD_LOST_FDS] + lost[GD_LOST_EPOLLS]), "gils",
+		integer(rows[GD_SECTION_STRINGS] + rows[GD_SECTION_FRAMES] +
+			rows[GD_SECTION_STACKS] + rows[GD_SECTION_SAMPLES]),
+		"samples", integer(rows[GD_SECTION_JOINT]), "events", integer(lost[GD_LOST_NESTED]),
+		"descriptors", integer(lost[GD_LOST_FDS] + lost[GD_LOST_EPOLLS]), "gils",
 		integer(rows[GD_SECTION_GILS]), "ended_threads", integer(rows[GD_SECTION_ENDED]),
 		"overhead_share", number(analysis->overhead));
 }
@@ -409,13 +464,14 @@ int gd_json_render(const struct gd_analysis *analysis, FILE *out)
 {
 	const struct gd_judged *judged = analysis->main;
 	json_t *report = json_pack(
-		"{s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:[], s:o, s:o, s:o}", "schema",
+		"{s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "schema",
 		"gildiag.report/1", "recording", make_recording(analysis), "machine",
 		make_machine(judged->process), "processes", make_processes(analysis), "verdict",
 		make_verdict(judged), "recommendation", make_recommendation(judged), "time",
 		make_time(judged), "gil", make_gil(judged), "predictions",
-		make_predictions(&analysis->ceilings), "functions", "threads",
-		make_threads(analysis), "locks", make_locks(judged), "phases", make_phases(judged));
+		make_predictions(&analysis->ceilings), "functions", make_functions(judged),
+		"threads", make_threads(analysis), "locks", make_locks(judged), "phases",
+		make_phases(judged));
 	int err;
 
 	if (!report)

@@ -5,6 +5,7 @@
  */
 #include "text.h"
 #include "escape.h"
+#include "place.h"
 #include "words.h"
 #include <base/cleanup.h>
 #include <math.h>
@@ -50,6 +51,17 @@ static void print_wrapped(const struct page *page, const char *text, int indent)
 	fputc('\n', page->out);
 }
 
+static const char *cause_words(unsigned int cause)
+{
+	static const char *const words[] = {
+#define WORDS(name, number, class, text) [number] = text,
+		GD_CAUSES(WORDS)
+#undef WORDS
+	};
+
+	return words[cause];
+}
+
 /* "1.23 s", "45 ms", "12 us": three figures. */
 static const char *format_s(double s, char buf[24])
 {
@@ -66,8 +78,7 @@ static const char *format_s(double s, char buf[24])
 	return buf;
 }
 
-/* ---- Verdict and advice
- * ------------------------------------------------------------------------------ */
+/* ---- Verdict and advice ---------------------------------------------------------------------- */
 
 static void print_headline(const struct page *page, const struct gd_judged *judged)
 {
@@ -90,6 +101,26 @@ static double ceiling_of(const struct gd_ceilings *ceilings, enum gd_action acti
 					       : NAN;
 }
 
+/* The line that the advice is about, and what was measured there. */
+static void print_where(const struct page *page, const struct gd_judged *judged)
+{
+	const struct gd_hot *hot = judged->where_hot;
+	char place[80], waited[24];
+
+	if (!judged->where)
+		return;
+	gd_place_text(judged->where, page->style->utf8, 48, place, sizeof(place));
+	fprintf(page->out, "   at %s%s%s", bold(page), place, plain(page));
+	if (hot && judged->verdict.class == GD_VERDICT_COMPUTING)
+		fprintf(page->out, ", where threads want the GIL");
+	else if (hot)
+		fprintf(page->out, ": %s %s", cause_words(hot->cause),
+			format_s(hot->s[gd_class_of(hot->cause)], waited));
+	else if (judged->verdict.advice.action == GD_ACTION_FIX_LOCK)
+		fprintf(page->out, ", which holds it");
+	fputc('\n', page->out);
+}
+
 static void print_advice(const struct page *page, const struct gd_analysis *analysis)
 {
 	const struct gd_judged *judged = analysis->main;
@@ -104,6 +135,7 @@ static void print_advice(const struct page *page, const struct gd_analysis *anal
 	if (isfinite(ceiling) && ceiling > 1.05)
 		fprintf(page->out, ".  At most %.*fx", ceiling < 10 ? 1 : 0, ceiling);
 	fputc('\n', page->out);
+	print_where(page, judged);
 	gd_words_why(judged, why, sizeof(why));
 	if (*why) {
 		fputs("   ", page->out);
@@ -117,8 +149,7 @@ static void print_advice(const struct page *page, const struct gd_analysis *anal
 	}
 }
 
-/* ---- Where the time went
- * ------------------------------------------------------------------------------- */
+/* ---- Where the time went --------------------------------------------------------------------- */
 
 static void print_share(const struct page *page, const char *what, double share, const char *note)
 {
@@ -162,48 +193,47 @@ static void print_shares(const struct page *page, const struct gd_judged *judged
 			"waiting for the GIL", f->gil_waiters);
 }
 
-/* ---- What waits, what computes
- * --------------------------------------------------------------------------- */
+/* ---- What waits, what computes --------------------------------------------------------------- */
 
-#define CAUSES_SHOWN 3
+#define LINES_SHOWN 3
 
-static void print_causes(const struct page *page, const struct gd_process_model *process)
+/* The lines that wait most: of all threads together, so the sum may exceed the time judged. */
+static void print_lines(const struct page *page, const struct gd_judged *judged)
 {
-	static const char *const words[] = {
-#define WORDS(name, number, class, text) [number] = text,
-		GD_CAUSES(WORDS)
-#undef WORDS
-	};
-	static const char title[] = "waits of all threads: ";
-	double sum_s[GD_CAUSE_COUNT] = {0};
-	uint64_t count[GD_CAUSE_COUNT] = {0};
-	char line[400] = "";
+	static const unsigned int classes[] = {GD_CLASS_IO_WAIT, GD_CLASS_TIMER_WAIT,
+					       GD_CLASS_CHILD_WAIT, GD_CLASS_GIL_WAIT,
+					       GD_CLASS_LOCK_WAIT};
+	size_t shown = 0;
 
-	for (size_t i = 0; i < process->thread_count; i++)
-		for (unsigned int cause = 0; cause < GD_CAUSE_COUNT; cause++) {
-			const struct gd_times *times = &process->threads[i].times;
+	for (size_t i = 0; i < judged->lines.count && shown < LINES_SHOWN; i++) {
+		const struct gd_hot *hot = &judged->lines.list[i];
+		char place[80], waited[24];
+		double s = 0;
 
-			sum_s[cause] += fmax(0, times->cause_s[cause] - times->cpu_in_s[cause]);
-			count[cause] += times->count[cause];
-		}
-	for (unsigned int shown = 0; shown < CAUSES_SHOWN; shown++) {
-		unsigned int most = GD_CAUSE_GIL;
-		char buf[24];
-
-		for (unsigned int cause = GD_CAUSE_GIL; cause < GD_CAUSE_COUNT; cause++)
-			if (sum_s[cause] > sum_s[most])
-				most = cause;
-		if (sum_s[most] < 0.001)
-			break;
-		snprintf(line + strlen(line), sizeof(line) - strlen(line), "%s%s %s in %llu",
-			 shown ? ", " : "", words[most], format_s(sum_s[most], buf),
-			 (unsigned long long)count[most]);
-		sum_s[most] = 0;
+		for (size_t k = 0; k < sizeof(classes) / sizeof(classes[0]); k++)
+			s += hot->s[classes[k]];
+		if (s < 0.001)
+			continue;
+		gd_place_text(hot->place, page->style->utf8, 40, place, sizeof(place));
+		fprintf(page->out, "%s %8s  %-40s  %.21s\n", shown ? "     " : "waits",
+			format_s(s, waited), place, cause_words(hot->cause));
+		shown++;
 	}
-	if (!*line)
+}
+
+/* Locks that kept threads waiting: not where they wait, but who holds them. */
+static void print_lock(const struct page *page, const struct gd_judged *judged)
+{
+	const struct gd_lock_model *lock = judged->facts.lock;
+	char holder[80], waited[24], held[24];
+
+	if (!lock || judged->facts.lock_waiters < 0.05 || !lock->holder_count ||
+	    !lock->holders[0].place)
 		return;
-	fputs(title, page->out);
-	print_wrapped(page, line, (int)strlen(title));
+	gd_place_text(lock->holders[0].place, page->style->utf8, 36, holder, sizeof(holder));
+	fprintf(page->out, "lock  %8s waited in %llu, held %s by %s\n",
+		format_s(lock->wait_s, waited), (unsigned long long)lock->waits,
+		format_s(lock->hold_s, held), holder);
 }
 
 static void print_gil(const struct page *page, const struct gd_process_model *process)
@@ -223,8 +253,7 @@ static void print_gil(const struct page *page, const struct gd_process_model *pr
 	}
 }
 
-/* ---- Evidence and honesty
- * ------------------------------------------------------------------------------- */
+/* ---- Evidence and honesty -------------------------------------------------------------------- */
 
 static void print_evidence(const struct page *page, const char *title,
 			   const struct gd_reason *reasons, size_t count)
@@ -244,9 +273,49 @@ static void print_evidence(const struct page *page, const char *title,
 	print_wrapped(page, line, (int)strlen(title) + 2);
 }
 
+/* A line per process that matters, where several are judged as one. */
+#define PROCESSES_SHOWN 4
+#define MATTERS		0.05 /* of what all did */
+
+static bool is_tree(const struct gd_analysis *analysis)
+{
+	return analysis->main != analysis->lead;
+}
+
+static void print_processes(const struct page *page, const struct gd_analysis *analysis)
+{
+	size_t shown = 0, left = 0;
+
+	for (size_t i = 0; i < analysis->session->process_count; i++) {
+		const struct gd_judged *judged = &analysis->processes[i];
+		const struct gd_process_model *process = judged->process;
+		gd_autofree char *name =
+			gd_escape_terminal(process->script[0] ? process->script : process->command,
+					   30, page->style->utf8);
+		char cpu[24];
+
+		if (!is_tree(analysis) || analysis->shares[i] < MATTERS)
+			continue;
+		if (shown == PROCESSES_SHOWN && !page->style->verbose) {
+			left++;
+			continue;
+		}
+		fprintf(page->out, "%s %3.0f %%  %-9s %8s CPU  %d %s\n",
+			shown ? "         " : "processes", 100 * analysis->shares[i],
+			gd_words_class(judged->verdict.class),
+			format_s(gd_classes_cpu_s(&judged->classes), cpu), process->pid,
+			name ? name : "");
+		shown++;
+	}
+	if (left)
+		fprintf(page->out, "          and %zu more (-v)\n", left);
+}
+
 static void print_process(const struct page *page, const struct gd_analysis *analysis)
 {
 	const struct gd_process_model *process = analysis->main->process;
+	size_t count = is_tree(analysis) ? analysis->session->process_count : 1;
+	size_t small = analysis->session->process_count + analysis->session->short_count - count;
 	gd_autofree char *command = gd_escape_terminal(
 		process->script[0] ? process->script : process->command, 40, page->style->utf8);
 	gd_autofree char *version =
@@ -257,9 +326,10 @@ static void print_process(const struct page *page, const struct gd_analysis *ana
 	if (process->runtime[0])
 		snprintf(line + strlen(line), sizeof(line) - strlen(line), " (Python %s, GIL %s)",
 			 version ? version : "", gd_words_gil(process->gil_state));
-	snprintf(line + strlen(line), sizeof(line) - strlen(line), ", %zu process%s",
-		 analysis->session->process_count,
-		 analysis->session->process_count == 1 ? "" : "es");
+	snprintf(line + strlen(line), sizeof(line) - strlen(line), ", %zu process%s", count,
+		 count > 1 ? "es" : "");
+	if (small)
+		snprintf(line + strlen(line), sizeof(line) - strlen(line), " and %zu small", small);
 	if (!isnan(analysis->overhead))
 		snprintf(line + strlen(line), sizeof(line) - strlen(line), "; own cost %.1f %%",
 			 100 * analysis->overhead);
@@ -278,7 +348,7 @@ static void print_doubts(const struct page *page, const struct gd_analysis *anal
 
 	for (unsigned int i = 0; i < GD_LOST_COUNT; i++)
 		lost += process->lost[i];
-	for (unsigned int kind = 1; kind <= GD_SECTION_ENDED; kind++)
+	for (unsigned int kind = 1; kind < GD_SECTION_COUNT; kind++)
 		lost += process->lost_rows[kind];
 	if (unseen_s > 0.05 * total_s)
 		fprintf(page->out,
@@ -302,6 +372,9 @@ static void print_doubts(const struct page *page, const struct gd_analysis *anal
 	if (!process->is_complete)
 		fprintf(page->out,
 			"incomplete: it still ran, or was killed together with the sampler\n");
+	if (analysis->unfollowed_cpu_s > 0.05)
+		fprintf(page->out, "not followed: children that took %s of CPU\n",
+			format_s(analysis->unfollowed_cpu_s, buf));
 	if (analysis->session->unreadable)
 		fprintf(page->out, "%zu file%s of this recording could not be read\n",
 			analysis->session->unreadable,
@@ -340,10 +413,12 @@ void gd_text_render(const struct gd_analysis *analysis, const struct gd_text_sty
 	print_advice(&page, analysis);
 	print_shares(&page, judged);
 	fputc('\n', out);
-	print_causes(&page, judged->process);
+	print_lines(&page, judged);
+	print_lock(&page, judged);
 	print_gil(&page, judged->process);
 	print_evidence(&page, "because", verdict->reasons, verdict->reason_count);
 	print_evidence(&page, "ruled out", verdict->ruled_out, verdict->ruled_out_count);
+	print_processes(&page, analysis);
 	print_process(&page, analysis);
 	print_doubts(&page, analysis);
 	if (style->verbose)

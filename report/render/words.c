@@ -17,14 +17,24 @@ const char *gd_words_class(enum gd_verdict_class class)
 
 const char *gd_words_action(enum gd_action action)
 {
+	/* clang-format off */
 	static const char *const names[] = {
-		[GD_ACTION_CANNOT_SAY] = "cannot-say", [GD_ACTION_LEAVE] = "leave",
-		[GD_ACTION_THREADS] = "threads",       [GD_ACTION_ASYNCIO] = "asyncio",
-		[GD_ACTION_PROCESSES] = "processes",   [GD_ACTION_FIX_LOCK] = "fix-lock",
-		[GD_ACTION_FREE_GIL] = "free-gil",     [GD_ACTION_FEWER_WORKERS] = "fewer-workers",
-		[GD_ACTION_MORE_CPU] = "more-cpu",     [GD_ACTION_LOOK_IN_CHILD] = "look-in-child",
-		[GD_ACTION_FIX_IO] = "fix-io",	       [GD_ACTION_FIX_SPIN] = "fix-spin",
+		[GD_ACTION_CANNOT_SAY] = "cannot-say",
+		[GD_ACTION_LEAVE] = "leave",
+		[GD_ACTION_THREADS] = "threads",
+		[GD_ACTION_ASYNCIO] = "asyncio",
+		[GD_ACTION_PROCESSES] = "processes",
+		[GD_ACTION_FIX_LOCK] = "fix-lock",
+		[GD_ACTION_FREE_GIL] = "free-gil",
+		[GD_ACTION_FEWER_WORKERS] = "fewer-workers",
+		[GD_ACTION_MORE_CPU] = "more-cpu",
+		[GD_ACTION_LOOK_IN_CHILD] = "look-in-child",
+		[GD_ACTION_FIX_IO] = "fix-io",
+		[GD_ACTION_FIX_SPIN] = "fix-spin",
+		[GD_ACTION_LARGER_TASKS] = "larger-tasks",
+		[GD_ACTION_FIX_MEMORY] = "fix-memory",
 	};
+	/* clang-format on */
 
 	return names[action];
 }
@@ -77,17 +87,17 @@ static void computing_headline(const struct gd_facts *f, char *buf, size_t size)
 {
 	bool is_free = f->is_python && f->is_gil_known;
 
-	if (f->gil_share >= 0.5)
+	if (f->wanting >= 1.3 && (f->gil_share < 0.5 || f->computing_processes >= 1.3))
+		snprintf(buf, size, "COMPUTING in parallel: %.1f threads at once on %.4g CPUs.",
+			 f->running, f->cpus);
+	else if (f->gil_share >= 0.5)
 		snprintf(buf, size,
 			 "COMPUTING, one thread at a time: GIL held %.0f %% of the time.",
 			 percent(fmin(1, f->gil_held)));
-	else if (f->wanting <= 1.3)
+	else
 		snprintf(buf, size, "COMPUTING in one thread%s, %.0f %% of the time%s.",
 			 is_free ? "" : " at a time", percent(f->computing),
 			 is_free ? ", without the GIL" : "");
-	else
-		snprintf(buf, size, "COMPUTING in parallel: %.1f threads at once on %.4g CPUs.",
-			 f->running, f->cpus);
 }
 
 static void waiting_headline(const struct gd_facts *f, char *buf, size_t size)
@@ -203,6 +213,13 @@ void gd_words_advice(const struct gd_judged *judged, const struct gd_advice *adv
 	case GD_ACTION_FIX_IO:
 		snprintf(buf, size_bytes, "fix the waiting itself: less, larger or later file I/O");
 		return;
+	case GD_ACTION_LARGER_TASKS:
+		snprintf(buf, size_bytes,
+			 "give the pool larger tasks: chunksize, or a batch per task");
+		return;
+	case GD_ACTION_FIX_MEMORY:
+		snprintf(buf, size_bytes, "move less data: the pool spends its time on pickles");
+		return;
 	case GD_ACTION_FIX_SPIN:
 		snprintf(buf, size_bytes,
 			 "stop polling: wait for an event instead of yielding in a loop");
@@ -217,83 +234,80 @@ void gd_words_advice(const struct gd_judged *judged, const struct gd_advice *adv
 }
 
 /* What the advice rests on and what it costs, in one or two sentences. */
-void gd_words_why(const struct gd_judged *judged, char *buf, size_t size_bytes)
+static const char *why_threads(const struct gd_verdict *verdict, const struct gd_facts *f)
 {
-	const struct gd_facts *f = &judged->facts;
-	const struct gd_verdict *verdict = &judged->verdict;
-	const char *text = "";
+	if (verdict->class == GD_VERDICT_COMPUTING)
+		return f->is_python ? "The computing releases the GIL, so threads run at the same "
+				      "time, and share memory."
+				    : "One CPU works while others are free.";
+	if (f->outside_processes >= 1.5)
+		return "The same overlap without start-up and pickling, and with shared memory.";
+	if (f->sleeping >= 0.5)
+		return "If time.sleep stands for real waiting, threads overlap it; if it paces the "
+		       "program, leave it as it is.";
+	return "While one thread waits, others go on. Threads cost little and share memory.";
+}
 
+static const char *why_leave(const struct gd_verdict *verdict, const struct gd_facts *f)
+{
+	if (verdict->class == GD_VERDICT_IDLE)
+		return "Measure it while it has work to do.";
+	if (verdict->class == GD_VERDICT_COMPUTING)
+		return f->cpus < 1.5
+			       ? "On one CPU no model of concurrency makes computing faster."
+			       : "The CPUs are busy already: more workers would only share them.";
+	if (f->loop_timer >= 0.5)
+		return "Nothing is outstanding but timers that it set itself.";
+	return "The waits overlap already: more of the same gains little.";
+}
+
+static const char *why(const struct gd_verdict *verdict, const struct gd_facts *f)
+{
 	switch (verdict->advice.action) {
 	case GD_ACTION_THREADS:
-		if (verdict->class == GD_VERDICT_COMPUTING)
-			text = f->is_python ? "The computing releases the GIL, so threads run at "
-					      "the same "
-					      "time, and share memory."
-					    : "One CPU works while others are free.";
-		else if (f->sleeping >= 0.5)
-			text = "If time.sleep stands for real waiting, threads overlap it; if it "
-			       "paces the "
-			       "program, leave it as it is.";
-		else
-			text = "While one thread waits, others go on. Threads cost little and "
-			       "share memory.";
-		break;
-	case GD_ACTION_PROCESSES:
-		text = "Threads cannot compute at the same time under the GIL; processes can. They "
-		       "cost "
-		       "start-up, pickling, and share no memory.";
-		break;
-	case GD_ACTION_ASYNCIO:
-		text = "The loop awaits one operation after another; together they take as long as "
-		       "the "
-		       "longest.";
-		if (f->looped < 0.5)
-			text = "A task costs far less than a thread.";
-		break;
+		return why_threads(verdict, f);
 	case GD_ACTION_LEAVE:
-		if (verdict->class == GD_VERDICT_IDLE)
-			text = "Measure it while it has work to do.";
-		else if (verdict->class == GD_VERDICT_COMPUTING && f->cpus < 1.5)
-			text = "On one CPU no model of concurrency makes computing faster.";
-		else if (verdict->class == GD_VERDICT_COMPUTING)
-			text = "The CPUs are busy already: more workers would only share them.";
-		else if (f->loop_timer >= 0.5)
-			text = "Nothing is outstanding but timers that it set itself.";
-		else
-			text = "The waits overlap already: more of the same gains little.";
-		break;
+		return why_leave(verdict, f);
+	case GD_ACTION_PROCESSES:
+		return "Threads cannot compute at the same time under the GIL; processes can. They "
+		       "cost start-up, pickling, and share no memory.";
+	case GD_ACTION_ASYNCIO:
+		return f->looped < 0.5 ? "A task costs far less than a thread."
+				       : "The loop awaits one operation after another; together "
+					 "they take as long as the longest.";
 	case GD_ACTION_FIX_LOCK:
-		text = "The threads take turns at it. Hold it for less, split it, or do the work "
+		return "The threads take turns at it. Hold it for less, split it, or do the work "
 		       "outside.";
-		break;
 	case GD_ACTION_FREE_GIL:
-		text = "While it waits no other thread can run. Until it is mended, processes "
+		return "While it waits no other thread can run. Until it is mended, processes "
 		       "help.";
-		break;
 	case GD_ACTION_FEWER_WORKERS:
-		text = "More threads want to run than there are CPUs; they only take turns.";
-		break;
+		return "More threads want to run than there are CPUs; they only take turns.";
 	case GD_ACTION_MORE_CPU:
-		text = "It wants to run and is kept waiting: other programs, or a quota, take the "
+		return "It wants to run and is kept waiting: other programs, or a quota, take the "
 		       "CPU.";
-		break;
 	case GD_ACTION_FIX_IO:
-		text = "No model of concurrency makes a disk faster; threads help where it takes "
-		       "requests "
-		       "side by side.";
-		break;
+		return "No model of concurrency makes a disk faster; threads help where it takes "
+		       "requests side by side.";
+	case GD_ACTION_LARGER_TASKS:
+		return "Whatever a task does, a pool queues it, pickles it and wakes a worker: "
+		       "that costs more than these tasks do.";
+	case GD_ACTION_FIX_MEMORY:
+		return "Every argument and result is copied twice: use shared memory, or threads.";
 	case GD_ACTION_FIX_SPIN:
-		text = "The CPU time is spent asking whether something has happened.";
-		break;
+		return "The CPU time is spent asking whether something has happened.";
 	case GD_ACTION_LOOK_IN_CHILD:
-		text = "This process only waits for it; several children at once would overlap.";
-		break;
+		return "This process only waits for it; several children at once would overlap.";
 	case GD_ACTION_CANNOT_SAY:
-		text = f->unknown >= 0.2 ? "Of those waits nothing is known but how long they took."
+		return f->unknown >= 0.2 ? "Of those waits nothing is known but how long they took."
 					 : "So few looks make no verdict that would stand.";
-		break;
 	}
-	snprintf(buf, size_bytes, "%s", text);
+	return "";
+}
+
+void gd_words_why(const struct gd_judged *judged, char *buf, size_t size_bytes)
+{
+	snprintf(buf, size_bytes, "%s", why(&judged->verdict, &judged->facts));
 }
 
 /* ---- Evidence
@@ -319,6 +333,10 @@ void gd_words_evidence(const struct gd_reason *reason, char *buf, size_t size_by
 		[GD_EVIDENCE_INSTANTS] = "%.0f samples",
 		[GD_EVIDENCE_YIELDS] = "%.0f yields per second",
 		[GD_EVIDENCE_CPUS] = "%.4g CPUs",
+		[GD_EVIDENCE_PIPE_CALLS] = "%.2g s of CPU per use of a pipe",
+		[GD_EVIDENCE_PIPE_BYTES] = "%.3g bytes through pipes per second of CPU",
+		[GD_EVIDENCE_PROCESSES] = "%.1f processes waiting at once",
+		[GD_EVIDENCE_UNFOLLOWED] = "%.2f CPUs used by children not followed",
 	};
 	bool is_share = strcmp(gd_words_evidence_unit(reason->evidence), "share") == 0;
 

@@ -2,6 +2,8 @@
 /* What the constructor does, step by step; an agent that does not wake makes no test: abort. */
 #include "awake.h"
 #include <clock.h>
+#include <fd.h>
+#include <intern.h>
 #include <lock.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,7 +13,7 @@ uint64_t gd_awake_ns;
 
 int gd_awake(void **state)
 {
-	static bool has_key;
+	static bool is_mapped;
 	int memfd;
 
 	(void)state;
@@ -23,10 +25,15 @@ int gd_awake(void **state)
 	if (memfd < 0)
 		abort();
 	gd_syscall(SYS_close, memfd);
-	gd_lock_reset();
-	if (!has_key)
+	if (!is_mapped) {
+		gd_fd_init();
+		gd_lock_init();
 		gd_thread_init_key();
-	has_key = true;
+		is_mapped = true;
+	}
+	gd_lock_reset();
+	gd_intern_reset();
+	gd_fd_fork_child();
 	gd_thread_init_main(gd_process->start_ticks);
 	if (!gd_self)
 		abort();

@@ -83,8 +83,7 @@ void gd_recording_collect(struct gd_recording *recording)
 	process->steady_ns = GD_RECORDING_NS(GD_RECORDING_START_S + 0.1);
 }
 
-/* ---- The bytes --------------------------------------------------------------------------------
- */
+/* ---- The bytes ------------------------------------------------------------------------------- */
 
 struct part {
 	const void *entries;

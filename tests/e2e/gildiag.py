@@ -1,8 +1,13 @@
 """Runs gildiag in its two forms and reads the report."""
+import contextlib
+import glob
 import json
 import os
+import select
+import shutil
 import subprocess
 import tempfile
+import time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.dirname(os.path.dirname(HERE))
@@ -13,6 +18,8 @@ SAMPLER = os.path.join(BUILD, "libexec", "gildiag", "gildiag-sampler")
 WORKLOADS = os.path.join(ROOT, "tests", "workloads")
 EXAMPLES = os.path.join(ROOT, "examples")
 PROGRAMS = os.path.join(BUILD, "tests", "workloads")
+BEHAVIOUR = os.path.join(BUILD, "tests", "programs")
+PROGRAM_SOURCES = os.path.join(ROOT, "tests", "programs")
 FORMS = ("run", "raw")
 
 
@@ -52,3 +59,149 @@ def watch(command, form, cwd=WORKLOADS, timeout=60, stdin=subprocess.DEVNULL, **
         report = json.loads(reported.stdout) if reported.returncode == 0 else None
         return Result(done.returncode, done.stdout, done.stderr, report,
                       reported.stderr.decode("utf-8", "replace"))
+
+
+class Trial:
+    """One program in one form, in a new folder of its own; the recording lies in gildiag.data there.
+
+    form: "run" (gildiag run), "record" (gildiag record), "raw" (LD_PRELOAD) or "plain" (unwatched).
+    A context manager: at its end nothing of gildiag may still run for this folder.
+    """
+
+    def __init__(self, form, folder=None):
+        self.form = form
+        self._top = tempfile.mkdtemp(prefix="gildiag-trial-")
+        self.folder = os.path.join(self._top, folder or "work")
+        os.makedirs(self.folder)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *error):
+        left = self.wait_for_samplers()
+        shutil.rmtree(self._top, ignore_errors=True)
+        if left and not error[0]:
+            raise AssertionError("the sampler outlives its targets: %s" % left)
+
+    def words(self, command, *options):
+        if self.form in ("run", "record"):
+            return [TOOL, self.form, *options, "--", *command]
+        return list(command)
+
+    def environment(self, **more):
+        env = clean_environment(XDG_RUNTIME_DIR=self._top, TMPDIR=self._top)
+        if self.form == "raw":
+            env["LD_PRELOAD"] = AGENT
+        env.update(more)
+        return {name: value for name, value in env.items() if value is not None}
+
+    def start(self, command, *options, env=None, **popen):
+        popen.setdefault("stdin", subprocess.DEVNULL)
+        popen.setdefault("stdout", subprocess.PIPE)
+        popen.setdefault("stderr", subprocess.PIPE)
+        popen.setdefault("cwd", self.folder)
+        return subprocess.Popen(self.words(command, *options), env=self.environment(**(env or {})),
+                                **popen)
+
+    def run(self, command, *options, timeout=60, input=None, **popen):
+        """Returns a CompletedProcess; its output is bytes."""
+        if input is not None:
+            popen["stdin"] = subprocess.PIPE
+        with self.start(command, *options, **popen) as process:
+            try:
+                out, err = process.communicate(input, timeout=timeout)
+            except BaseException:
+                process.kill()
+                raise
+            return subprocess.CompletedProcess(process.args, process.returncode, out, err)
+
+    def report(self, *options, where=None):
+        return subprocess.run([TOOL, "report", *options, where or self.folder], timeout=60,
+                              stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                              stderr=subprocess.PIPE, env=clean_environment(LC_ALL="C.UTF-8"))
+
+    def json(self, where=None):
+        """The report as a dict; an AssertionError with gildiag's sentence where there is none."""
+        done = self.report("-f", "json", where=where)
+        if done.returncode != 0:
+            raise AssertionError("no report: " + done.stderr.decode("utf-8", "replace"))
+        return json.loads(done.stdout)
+
+    def text(self, *options, where=None):
+        done = self.report(*options, where=where)
+        if done.returncode != 0:
+            raise AssertionError("no report: " + done.stderr.decode("utf-8", "replace"))
+        return done.stdout.decode()
+
+    def sessions(self, folder=None):
+        return sorted(glob.glob(os.path.join(folder or self.folder, "gildiag.data", "*")))
+
+    def samplers(self):
+        """PIDs of samplers that work for a folder under ours."""
+        return samplers_for(self._top)
+
+    def sampler(self, timeout=10):
+        """The PID of the only one.  It is seen a moment after the target has gone on: look again."""
+        end = time.monotonic() + timeout
+        while not (found := self.samplers()) and time.monotonic() < end:
+            os.sched_yield()
+        if len(found) != 1:
+            raise AssertionError("there is not one sampler: %s" % found)
+        return found[0]
+
+    def wait_for_samplers(self, timeout=10):
+        """Waits for their end; returns the PIDs of those that did not."""
+        end = time.monotonic() + timeout
+        while left := self.samplers():
+            if not all(wait_for_end(pid, max(0, end - time.monotonic())) for pid in left):
+                break
+        return left
+
+
+@contextlib.contextmanager
+def trial(test, form, **about):
+    """A Trial that is a subtest."""
+    with test.subTest(form=form, **about), Trial(form) as one:
+        yield one
+
+
+def samplers_for(folder):
+    found = []
+    for path in glob.glob("/proc/[0-9]*/cmdline"):
+        try:
+            with open(path, "rb") as file:
+                words = file.read().split(b"\0")
+        except OSError:
+            continue
+        if len(words) > 2 and os.path.basename(words[0]) == b"gildiag-sampler" and \
+                words[2].startswith(os.fsencode(os.path.realpath(folder))):
+            found.append(int(path.split("/")[2]))
+    return sorted(found)
+
+
+def wait_for_end(pid, timeout=10):
+    """Waits for the end of a process that need not be our child; False: it still runs."""
+    try:
+        fd = os.pidfd_open(pid)
+    except ProcessLookupError:
+        return True
+    try:
+        return bool(select.select([fd], [], [], timeout)[0])
+    finally:
+        os.close(fd)
+
+
+def program(name):
+    """A program of tests/programs."""
+    return os.path.join(BEHAVIOUR, name)
+
+
+def cause(report, name, pid=None):
+    """Count and wall seconds of a cause (the names of recording.h, in small letters), all threads."""
+    count, wall = 0, 0.0
+    for thread in report["threads"]:
+        if pid is None or thread["pid"] == pid:
+            entry = thread["causes"].get(name, {})
+            count += entry.get("count", 0)
+            wall += entry.get("wall_s", 0.0)
+    return count, wall

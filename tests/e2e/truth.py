@@ -29,6 +29,8 @@ def expand(command, runner, python):
     words = command.replace("{ex}", gildiag.EXAMPLES).split()
     if runner == "py":
         return [python.path] + words
+    if runner == "sh":
+        return ["./" + words[0], python.path] + words[1:]
     return [os.path.join(gildiag.PROGRAMS, words[0])] + words[1:]
 
 
@@ -59,7 +61,7 @@ def main():
     for _ in range(options.rounds):
         for name, runner, command, classes, actions in rows:
             line = []
-            for python in found if runner == "py" else [None]:
+            for python in found if runner != "c" else [None]:
                 words = expand(command, runner, python)
                 for form in gildiag.FORMS:
                     runs += 1

@@ -9,7 +9,9 @@
 /* Against the CPU that the test itself burns: a span lasts minutes of its own clock. */
 #define NEAR_S 0.5
 
-#define FRAME ((uintptr_t)__builtin_frame_address(0))
+/* A call from this function's frame, or from one so far below. */
+#define HERE	     GD_HERE()
+#define BELOW(bytes) ((struct gd_here){GD_HERE().frame - (bytes), 0})
 
 static double seconds(uint64_t ticks)
 {
@@ -23,7 +25,7 @@ static void compute(double s)
 
 static void wait_for(uint16_t cause, double s)
 {
-	assert_true(gd_account_begin(gd_self, cause, 0, 0, FRAME));
+	assert_true(gd_account_begin(gd_self, cause, 0, 0, HERE));
 	gd_awake_ns += GD_AWAKE_S(s);
 	assert_int_equal(gd_account_end(gd_self, cause), GD_AWAKE_S(s));
 }
@@ -75,7 +77,7 @@ static void a_slot_shows_what_the_thread_does_and_did_before(void **state)
 	(void)state;
 	gd_awake_begin_span(0);
 	compute(3);
-	assert_true(gd_account_begin(gd_self, GD_CAUSE_POLL, 77, 4, FRAME));
+	assert_true(gd_account_begin(gd_self, GD_CAUSE_POLL, 77, 4, HERE));
 	assert_int_equal(slot->cause, GD_CAUSE_POLL);
 	assert_int_equal(slot->cause_prev, GD_CAUSE_CPU_FREE);
 	assert_int_equal(slot->since, began + GD_AWAKE_S(3));
@@ -94,7 +96,7 @@ static void a_wait_may_turn_out_to_have_been_for_something_else(void **state)
 
 	(void)state;
 	gd_awake_begin_span(0);
-	assert_true(gd_account_begin(gd_self, GD_CAUSE_POLL, 0, 1, FRAME));
+	assert_true(gd_account_begin(gd_self, GD_CAUSE_POLL, 0, 1, HERE));
 	compute(4);
 	gd_account_end(gd_self, GD_CAUSE_LOOP_TIMER);
 	assert_int_equal(slot->ticks[GD_CAUSE_POLL], 0);
@@ -109,10 +111,10 @@ static void what_waits_inside_a_wait_is_part_of_it(void **state)
 
 	(void)state;
 	gd_awake_begin_span(0);
-	assert_true(gd_account_begin(gd_self, GD_CAUSE_DNS, 0, 1, FRAME));
+	assert_true(gd_account_begin(gd_self, GD_CAUSE_DNS, 0, 1, HERE));
 	compute(1);
 	assert_false(
-		gd_account_begin(gd_self, GD_CAUSE_RECV, 0, 1, FRAME - 1000)); /* called by it */
+		gd_account_begin(gd_self, GD_CAUSE_RECV, 0, 1, BELOW(1000))); /* called by it */
 	compute(1);
 	gd_account_end(gd_self, GD_CAUSE_DNS);
 	assert_int_equal(slot->ticks[GD_CAUSE_DNS], GD_AWAKE_S(2));
@@ -125,7 +127,7 @@ static void a_wait_that_was_left_by_a_jump_ends_with_the_next(void **state)
 
 	(void)state;
 	gd_awake_begin_span(0);
-	assert_true(gd_account_begin(gd_self, GD_CAUSE_RECV, 0, 1, FRAME - 1000));
+	assert_true(gd_account_begin(gd_self, GD_CAUSE_RECV, 0, 1, BELOW(1000)));
 	compute(2);
 	wait_for(GD_CAUSE_SLEEP, 3); /* from a frame above */
 	assert_int_equal(slot->ticks[GD_CAUSE_RECV], GD_AWAKE_S(2));
@@ -151,7 +153,7 @@ static void a_signal_handler_inside_our_books_stays_out(void **state)
 	(void)state;
 	gd_awake_begin_span(0);
 	gd_self->is_busy = true;
-	assert_false(gd_account_begin(gd_self, GD_CAUSE_RECV, 0, 1, FRAME));
+	assert_false(gd_account_begin(gd_self, GD_CAUSE_RECV, 0, 1, HERE));
 	gd_self->is_busy = false;
 	assert_int_equal(gd_process->lost[GD_LOST_NESTED], 1);
 	assert_int_equal(gd_self->slot->count[GD_CAUSE_RECV], 0);

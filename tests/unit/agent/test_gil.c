@@ -428,7 +428,7 @@ static void waits_with_the_gil_held_are_told(void **state)
 	make(&gil);
 	gd_awake_begin_span(0);
 	take(&gil);
-	assert_true(gd_account_begin(gd_self, GD_CAUSE_SLEEP, 0, 0, 1));
+	assert_true(gd_account_begin(gd_self, GD_CAUSE_SLEEP, 0, 0, GD_HERE()));
 	pass(30);
 	gd_account_end(gd_self, GD_CAUSE_SLEEP);
 	assert_int_equal(slot->holding_gil, GD_AWAKE_S(30));

@@ -6,7 +6,9 @@
 #include <unit/cmocka_begin.h>
 #include <wait_poll.h>
 
-#define FRAME ((uintptr_t)__builtin_frame_address(0))
+/* A call from this function's frame, or from one so far below. */
+#define HERE	     GD_HERE()
+#define BELOW(bytes) ((struct gd_here){GD_HERE().frame - (bytes), 0})
 
 struct rule {
 	const char *name;
@@ -54,7 +56,7 @@ static void who_is_in_the_set_tells_what_it_is_for(void **state)
 		struct gd_poll poll;
 
 		gd_self->poll_was_io = rule->was_io;
-		poll = gd_wait_poll_begin(&rule->set, rule->timeout, rule->is_loop, FRAME);
+		poll = gd_wait_poll_begin(&rule->set, rule->timeout, rule->is_loop, HERE);
 		if (poll.span.cause != rule->cause || gd_self->slot->outside != rule->outside)
 			print_error("%s: cause %u\n", rule->name, poll.span.cause);
 		assert_int_equal(poll.span.cause, rule->cause);
@@ -82,11 +84,11 @@ static void how_a_guess_ended_is_the_next_one(void **state)
 	gd_self->poll_was_io = false;
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
 		uint32_t before = gd_self->slot->count[rows[i].booked];
-		struct gd_poll poll = gd_wait_poll_begin(&set, GD_TIMEOUT_SOME, true, FRAME);
+		struct gd_poll poll = gd_wait_poll_begin(&set, GD_TIMEOUT_SOME, true, HERE);
 
 		gd_wait_poll_end(&poll, rows[i].ready);
 		assert_int_equal(gd_self->slot->count[rows[i].booked], before + 1);
-		poll = gd_wait_poll_begin(&set, GD_TIMEOUT_SOME, true, FRAME);
+		poll = gd_wait_poll_begin(&set, GD_TIMEOUT_SOME, true, HERE);
 		assert_int_equal(poll.span.cause, rows[i].next);
 		gd_wait_poll_end(&poll, -1);
 	}
@@ -95,8 +97,8 @@ static void how_a_guess_ended_is_the_next_one(void **state)
 static void a_wait_inside_a_wait_is_not_booked(void **state)
 {
 	struct gd_fd_set set = {.servers = 1};
-	struct gd_poll outer = gd_wait_poll_begin(&set, GD_TIMEOUT_NONE, false, FRAME);
-	struct gd_poll inner = gd_wait_poll_begin(&set, GD_TIMEOUT_NONE, false, FRAME - 64);
+	struct gd_poll outer = gd_wait_poll_begin(&set, GD_TIMEOUT_NONE, false, HERE);
+	struct gd_poll inner = gd_wait_poll_begin(&set, GD_TIMEOUT_NONE, false, BELOW(64));
 
 	(void)state;
 	assert_null(inner.span.self);

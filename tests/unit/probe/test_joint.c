@@ -52,12 +52,37 @@ static uint32_t cell_count(void)
 	return target->sections[GD_SECTION_JOINT - 1].used;
 }
 
+static bool no_pipe_is_followed(void *arg, const struct gd_target *asked, uint64_t inode)
+{
+	(void)arg;
+	(void)asked;
+	(void)inode;
+	return false;
+}
+
+static bool no_child_is_followed(void *arg, const struct gd_target *asked)
+{
+	(void)arg;
+	(void)asked;
+	return false;
+}
+
+static void add(uint64_t instant, uint64_t weight_ns, struct kernel *kernel)
+{
+	struct gd_joint_world world = {ask, no_pipe_is_followed, no_child_is_followed, kernel};
+	struct gd_picture picture;
+
+	gd_picture_take(target, instant, &world, &picture);
+	gd_picture_store(&picture, weight_ns, &target->sections[GD_SECTION_JOINT - 1],
+			 target->joints);
+}
+
 /* The picture of an instant when nothing has changed since, in a cell of its own. */
 static struct gd_joint look(struct kernel *kernel)
 {
 	struct kernel all_run = {.asked = 0};
 
-	gd_joint_add(target, 1000, 4 * MS, ask, kernel ? kernel : &all_run);
+	add(1000, 4 * MS, kernel ? kernel : &all_run);
 	assert_int_equal(cell_count(), 1);
 	return cells()[0];
 }
@@ -100,13 +125,13 @@ static const struct wait_row waits[] = {
 	{ "own pipe",      GD_CAUSE_INTERNAL,   { .locked = 1, .phase = GD_PHASE_STEADY } },
 	{ "sleep",         GD_CAUSE_SLEEP,      { .sleeping = 1, .phase = GD_PHASE_STEADY } },
 	{ "loop's timer",  GD_CAUSE_LOOP_TIMER, { .loop_timer = 1, .phase = GD_PHASE_STEADY } },
-	{ "receive",       GD_CAUSE_RECV,       { .outside = 1, .phase = GD_PHASE_STEADY } },
-	{ "poll",          GD_CAUSE_POLL,       { .outside = 1, .looped = 1, .phase = GD_PHASE_STEADY } },
-	{ "file",          GD_CAUSE_FILE,       { .outside = 1, .file = 1 } },
+	{ "receive",       GD_CAUSE_RECV,       { .outside = 1, .outside_processes = 1, .phase = GD_PHASE_STEADY } },
+	{ "poll",          GD_CAUSE_POLL,       { .outside = 1, .outside_processes = 1, .looped = 1, .phase = GD_PHASE_STEADY } },
+	{ "file",          GD_CAUSE_FILE,       { .outside = 1, .outside_processes = 1, .file = 1 } },
 	{ "child",         GD_CAUSE_CHILD,      { .child = 1, .phase = GD_PHASE_STEADY } },
 	{ "accept",        GD_CAUSE_ACCEPT,     { .phase = GD_PHASE_STEADY } },
 	{ "signal",        GD_CAUSE_SIGNAL,     { .phase = GD_PHASE_STEADY } },
-	{ "of a younger version", 200,          { .outside = 1, .phase = GD_PHASE_STEADY } },
+	{ "of a younger version", 200,          { .outside = 1, .outside_processes = 1, .phase = GD_PHASE_STEADY } },
 };
 /* clang-format on */
 
@@ -132,13 +157,13 @@ static void equal_pictures_share_a_cell(void **state)
 	struct gd_thread *thread = gd_watched_add(target, GD_CAUSE_RECV);
 
 	(void)state;
-	gd_joint_add(target, 1000, 4 * MS, ask, &kernel);
-	gd_joint_add(target, 2000, 6 * MS, ask, &kernel);
+	add(1000, 4 * MS, &kernel);
+	add(2000, 6 * MS, &kernel);
 	assert_int_equal(cell_count(), 1);
 	assert_int_equal(cells()[0].instants, 2);
 	assert_int_equal(cells()[0].weight_ns, 10 * MS);
 	thread->cause = GD_CAUSE_CPU_FREE;
-	gd_joint_add(target, 3000, 1 * MS, ask, &kernel);
+	add(3000, 1 * MS, &kernel);
 	assert_int_equal(cell_count(), 2);
 	assert_int_equal(cells()[0].instants, 2);
 	assert_int_equal(cells()[1].instants, 1);
@@ -232,8 +257,8 @@ static void a_full_table_is_counted(void **state)
 		memcpy(&all[i].key, &(uint32_t){i + 0x01010101u}, sizeof(uint32_t));
 	target->sections[GD_SECTION_JOINT - 1].used = GD_JOINT_CAPACITY;
 	gd_watched_add(target, GD_CAUSE_CPU_FREE);
-	gd_joint_add(target, 1000, 4 * MS, ask, &kernel);
-	gd_joint_add(target, 2000, 4 * MS, ask, &kernel);
+	add(1000, 4 * MS, &kernel);
+	add(2000, 4 * MS, &kernel);
 	assert_int_equal(target->sections[GD_SECTION_JOINT - 1].lost, 2);
 	assert_int_equal(cell_count(), GD_JOINT_CAPACITY);
 	assert_int_equal(target->process->samples, 2);
@@ -247,7 +272,7 @@ static void counts_that_the_target_made_up_are_bounded(void **state)
 	gd_watched_add(target, GD_CAUSE_RECV);
 	target->sections[GD_SECTION_THREADS - 1].used = UINT32_MAX;
 	target->sections[GD_SECTION_JOINT - 1].used = UINT32_MAX;
-	gd_joint_add(target, 1000, 4 * MS, ask, &kernel);
+	add(1000, 4 * MS, &kernel);
 	assert_int_equal(target->sections[GD_SECTION_JOINT - 1].lost, 1);
 }
 
@@ -259,7 +284,7 @@ static void tables_stay_where_they_were_taken_over(void **state)
 	(void)state;
 	gd_watched_add(target, GD_CAUSE_RECV);
 	target->sections[GD_SECTION_JOINT - 1].offset = GD_IMAGE_BYTES + (1ull << 40);
-	gd_joint_add(target, 1000, 4 * MS, ask, &kernel);
+	add(1000, 4 * MS, &kernel);
 	assert_int_equal(taken[0].outside_sum, 1);
 }
 
@@ -362,6 +387,87 @@ static void the_holder_of_the_first_gil_is_what_its_thread_does(void **state)
 	}
 }
 
+/* ---- Together ---- */
+
+static bool pipe_7_is_followed(void *arg, const struct gd_target *asked, uint64_t inode)
+{
+	(void)arg;
+	assert_ptr_equal(asked, target);
+	return inode == 7;
+}
+
+static bool a_child_is_followed(void *arg, const struct gd_target *asked)
+{
+	(void)arg;
+	assert_ptr_equal(asked, target);
+	return true;
+}
+
+static struct gd_picture look_as_parent(void)
+{
+	struct kernel kernel = {.answers = {GD_ON_CPU}};
+	struct gd_joint_world world = {ask, pipe_7_is_followed, a_child_is_followed, &kernel};
+	struct gd_picture picture;
+
+	gd_picture_take(target, 1000, &world, &picture);
+	return picture;
+}
+
+static void waits_for_those_who_are_followed_are_inside(void **state)
+{
+	struct gd_thread *thread = gd_watched_add(target, GD_CAUSE_PIPE);
+	struct gd_picture picture;
+
+	(void)state;
+	thread->object = 7;
+	picture = look_as_parent();
+	assert_int_equal(picture.locked, 1);
+	assert_int_equal(picture.outside, 0);
+	thread->object = 8;
+	picture = look_as_parent();
+	assert_int_equal(picture.locked, 0);
+	assert_int_equal(picture.outside, 1);
+	thread->cause = GD_CAUSE_CHILD;
+	picture = look_as_parent();
+	assert_int_equal(picture.locked, 1);
+	assert_int_equal(picture.key.child, 0);
+}
+
+static void pictures_of_processes_add_up(void **state)
+{
+	struct gd_picture tree = {.computing = 0};
+	struct gd_picture one;
+
+	(void)state;
+	gd_watched_add(target, GD_CAUSE_CPU_FREE);
+	gd_watched_add(target, GD_CAUSE_RECV)->outside = 5;
+	gd_watched_add(target, GD_CAUSE_CHILD);
+	one = look_as_parent();
+	gd_picture_merge(&tree, &one);
+	gd_picture_merge(&tree, &one);
+	assert_int_equal(tree.computing, 2);
+	assert_int_equal(tree.computing_processes, 2);
+	assert_int_equal(tree.outside, 10);
+	assert_int_equal(tree.outside_processes, 2);
+	assert_int_equal(tree.locked, 2);
+	assert_int_equal(tree.key.phase, GD_PHASE_STEADY);
+}
+
+/* A holder that keeps others waiting says more than one that nobody waits for. */
+static void the_holder_of_all_is_the_one_who_is_waited_for(void **state)
+{
+	struct gd_picture tree = {.computing = 0};
+	struct gd_picture runs = {.key.holder = GD_HOLDER_RUNS};
+	struct gd_picture blocks = {.key.holder = GD_HOLDER_WAITS, .gil_wait = 1};
+
+	(void)state;
+	gd_picture_merge(&tree, &runs);
+	assert_int_equal(tree.key.holder, GD_HOLDER_RUNS);
+	gd_picture_merge(&tree, &blocks);
+	gd_picture_merge(&tree, &runs);
+	assert_int_equal(tree.key.holder, GD_HOLDER_WAITS);
+}
+
 /* ---- Phases ---- */
 
 static void the_start_ends_with_the_first_wait_and_does_not_come_back(void **state)
@@ -374,17 +480,17 @@ static void the_start_ends_with_the_first_wait_and_does_not_come_back(void **sta
 	(void)state;
 	for (size_t i = 0; i < 3; i++) {
 		thread->cause = still_start[i];
-		gd_joint_add(target, 1000, 4 * MS, ask, &kernel);
+		add(1000, 4 * MS, &kernel);
 		assert_int_equal(cells()[i].key.phase, GD_PHASE_START);
 		assert_int_equal(target->process->steady_ns, 0);
 	}
 	thread->cause = GD_CAUSE_SLEEP;
-	gd_joint_add(target, 1000, 4 * MS, ask, &kernel);
+	add(1000, 4 * MS, &kernel);
 	assert_int_equal(cells()[3].key.phase, GD_PHASE_STEADY);
 	steady_ns = target->process->steady_ns;
 	assert_true(steady_ns > 0);
 	thread->cause = GD_CAUSE_CPU_FREE;
-	gd_joint_add(target, 1000, 4 * MS, ask, &kernel);
+	add(1000, 4 * MS, &kernel);
 	assert_int_equal(cells()[4].key.phase, GD_PHASE_STEADY);
 	assert_int_equal(target->process->steady_ns, steady_ns);
 }
@@ -409,6 +515,9 @@ int main(void)
 		cmocka_unit_test(a_slot_that_is_being_written_for_ever_is_read_all_the_same),
 		TEST(threads_that_changed_twice_are_counted_as_missed),
 		cmocka_unit_test(the_holder_of_the_first_gil_is_what_its_thread_does),
+		TEST(waits_for_those_who_are_followed_are_inside),
+		TEST(pictures_of_processes_add_up),
+		cmocka_unit_test(the_holder_of_all_is_the_one_who_is_waited_for),
 		TEST(the_start_ends_with_the_first_wait_and_does_not_come_back),
 	};
 

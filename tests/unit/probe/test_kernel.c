@@ -3,6 +3,7 @@
 #include <base/cleanup.h>
 #include <builders/watched.h>
 #include <kernel.h>
+#include <machine.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
@@ -30,21 +31,6 @@ static pid_t start_sleeper(void)
 	return pid; /* the other end stays open until we exit */
 }
 
-static void wait_for_state(pid_t pid, char wanted)
-{
-	char path[64], text[512] = "", *end;
-
-	snprintf(path, sizeof(path), "/proc/%d/stat", (int)pid);
-	do {
-		gd_autofclose FILE *file = fopen(path, "re");
-
-		assert_non_null(file);
-		assert_non_null(fgets(text, sizeof(text), file));
-		end = strrchr(text, ')');
-		sched_yield();
-	} while (end[2] != wanted);
-}
-
 static struct gd_target *watch(pid_t pid)
 {
 	struct gd_target *target;
@@ -56,40 +42,6 @@ static struct gd_target *watch(pid_t pid)
 	return target;
 }
 
-static enum gd_on_cpu ask(struct gd_target *target)
-{
-	struct gd_kernel_ask what = {.now_ns = gd_target_ticks(target),
-				     .now_ticks = gd_target_ticks(target),
-				     .random = 1};
-	enum gd_on_cpu answer;
-	uint32_t slot = 0;
-
-	gd_kernel_ask(target, &slot, 1, &answer, &what);
-	return answer;
-}
-
-static void a_thread_that_sleeps_or_was_stopped_is_on_no_cpu(void **state)
-{
-	pid_t pid = start_sleeper();
-	struct gd_target *target = watch(pid);
-
-	(void)state;
-	wait_for_state(pid, 'S');
-	target->threads[0].since = 1;
-	assert_int_equal(ask(target), GD_ON_CPU); /* at first sight the slot is believed */
-	assert_int_equal(ask(target), GD_BLOCKED);
-	kill(pid, SIGSTOP);
-	wait_for_state(pid, 'T');
-	ask(target); /* it ran a little in order to stop */
-	assert_int_equal(ask(target), GD_STOPPED);
-	/* One that has begun to compute since the last look has done nothing wrong yet. */
-	target->threads[0].since = UINT64_MAX;
-	assert_int_equal(ask(target), GD_ON_CPU);
-	kill(pid, SIGKILL);
-	waitpid(pid, NULL, 0);
-	gd_target_free(target);
-}
-
 static void the_machine_is_what_affinity_says(void **state)
 {
 	struct gd_target *target = watch(getpid());
@@ -97,7 +49,7 @@ static void the_machine_is_what_affinity_says(void **state)
 
 	(void)state;
 	assert_int_equal(sched_getaffinity(0, sizeof(set), &set), 0);
-	gd_kernel_note_machine(target);
+	gd_machine_note(target);
 	assert_int_equal(target->process->cpus, CPU_COUNT(&set));
 	assert_int_equal(target->process->cpus_online, sysconf(_SC_NPROCESSORS_ONLN));
 	gd_target_free(target);
@@ -138,7 +90,6 @@ static void a_process_that_is_gone_leaves_the_figures_as_they_were(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(a_thread_that_sleeps_or_was_stopped_is_on_no_cpu),
 		cmocka_unit_test(the_machine_is_what_affinity_says),
 		cmocka_unit_test(totals_come_with_the_threads_name),
 		cmocka_unit_test(a_process_that_is_gone_leaves_the_figures_as_they_were),

@@ -38,7 +38,7 @@ static int store(bool is_gone)
 {
 	gd_autoclose int folder = open(".", O_PATH | O_DIRECTORY | O_CLOEXEC);
 
-	return gd_store_write(folder, target, is_gone);
+	return gd_store_write_target(folder, target, is_gone);
 }
 
 /* Reads the file that is there now. */
@@ -185,7 +185,7 @@ static void a_folder_that_is_gone_is_an_error(void **state)
 	assert_int_equal(mkdir("gone", 0700), 0);
 	folder = open("gone", O_PATH | O_DIRECTORY | O_CLOEXEC);
 	assert_int_equal(rmdir("gone"), 0);
-	assert_int_equal(gd_store_write(folder, target, false), -ENOENT);
+	assert_int_equal(gd_store_write_target(folder, target, false), -ENOENT);
 }
 
 static void an_image_that_lies_leaves_nothing_behind(void **state)

@@ -51,11 +51,11 @@ static void the_process_that_did_most_speaks(void **state)
 	struct gd_analysis analysis = analyse(processes, 3);
 
 	(void)state;
-	assert_ptr_equal(analysis.main, &analysis.processes[2]);
-	assert_ptr_equal(analysis.main->process, &processes[2]);
-	assert_int_equal(analysis.main->verdict.class, GD_VERDICT_COMPUTING);
+	assert_ptr_equal(analysis.lead, &analysis.processes[2]);
+	assert_ptr_equal(analysis.lead->process, &processes[2]);
+	assert_int_equal(analysis.lead->verdict.class, GD_VERDICT_COMPUTING);
 	assert_int_equal(analysis.processes[1].verdict.class, GD_VERDICT_WAITING);
-	assert_ptr_equal(analyse(processes, 2).main->process, &processes[1]);
+	assert_ptr_equal(analyse(processes, 2).lead->process, &processes[1]);
 }
 
 static void who_sleeps_or_is_kept_from_computing_did_something(void **state)
@@ -67,8 +67,8 @@ static void who_sleeps_or_is_kept_from_computing_did_something(void **state)
 
 	(void)state;
 	starves.times.off_in_s[1] = starves.times.run_delay_s = 8;
-	assert_ptr_equal(analyse(processes, 2).main->process, &processes[1]);
-	assert_ptr_equal(analyse(processes, 3).main->process, &processes[2]);
+	assert_ptr_equal(analyse(processes, 2).lead->process, &processes[1]);
+	assert_ptr_equal(analyse(processes, 3).lead->process, &processes[2]);
 }
 
 static void among_equals_the_first_one_speaks(void **state)
@@ -80,8 +80,26 @@ static void among_equals_the_first_one_speaks(void **state)
 	struct gd_process_model others[] = {LIVED(first), LIVED(more)};
 
 	(void)state;
-	assert_ptr_equal(analyse(processes, 2).main->process, &processes[0]);
-	assert_ptr_equal(analyse(others, 2).main->process, &others[1]);
+	assert_ptr_equal(analyse(processes, 2).lead->process, &processes[0]);
+	assert_ptr_equal(analyse(others, 2).lead->process, &others[1]);
+}
+
+static void several_that_matter_are_judged_as_one(void **state)
+{
+	struct gd_thread_model computes = SPENT(GD_CAUSE_CPU_FREE, 10);
+	struct gd_thread_model also = SPENT(GD_CAUSE_CPU_FREE, 9);
+	struct gd_thread_model hardly = SPENT(GD_CAUSE_CPU_FREE, 0.4);
+	struct gd_process_model two[] = {LIVED(computes), LIVED(also)};
+	struct gd_process_model one[] = {LIVED(computes), LIVED(hardly)};
+	struct gd_analysis analysis = analyse(two, 2);
+
+	(void)state;
+	assert_ptr_not_equal(analysis.main, analysis.lead);
+	assert_near(gd_classes_cpu_s(&analysis.main->classes), 19, 1e-9);
+	assert_near(analysis.shares[1], 9 / 19.0, 1e-9);
+	analysis = analyse(one, 2);
+	assert_ptr_equal(analysis.main, analysis.lead);
+	assert_near(gd_classes_cpu_s(&analysis.main->classes), 10, 1e-9);
 }
 
 static void the_cost_of_watching_is_known_where_a_sampler_was(void **state)
@@ -121,6 +139,7 @@ int main(void)
 		TEST(the_process_that_did_most_speaks),
 		TEST(who_sleeps_or_is_kept_from_computing_did_something),
 		TEST(among_equals_the_first_one_speaks),
+		TEST(several_that_matter_are_judged_as_one),
 		TEST(the_cost_of_watching_is_known_where_a_sampler_was),
 		TEST(a_process_without_threads_is_analysed),
 	};

@@ -71,7 +71,7 @@ static void computing_off_the_cpu_was_queued_as_far_as_the_kernel_says(void **st
 	}
 }
 
-/* ---- They add up ---- */
+/* ---- They add up ----------------------------------------------------------------------------- */
 
 static double draw(double at_most)
 {
@@ -126,7 +126,7 @@ static void a_process_is_the_sum_of_its_threads(void **state)
 	assert_near(gd_classes_total_s(&classes), 20, NEAR_S);
 }
 
-/* ---- Parked workers ---- */
+/* ---- Parked workers -------------------------------------------------------------------------- */
 
 static void a_worker_that_only_waits_to_be_woken_is_idle(void **state)
 {

@@ -14,7 +14,7 @@
 	.steady_s = NAN, .cpus = 2, .cpus_online = 4, .joints = (cells),                           \
 	.joint_count = COUNT(cells)
 
-/* ---- What an instant counts as ---- */
+/* ---- What an instant counts as --------------------------------------------------------------- */
 
 struct kind {
 	const char *name;
@@ -50,7 +50,7 @@ static void who_computes_decides_then_who_waits_outside(void **state)
 		struct gd_joint_model cells[] = {
 			{.key = kinds[i].key, .instants = 100, .weight_s = 1}};
 		struct gd_process_model process = {PROCESS(cells)};
-		struct gd_facts facts = gd_facts_gather(&process);
+		struct gd_facts facts = gd_facts_gather(&process, false, 0);
 
 		if (share_at(&facts, kinds[i].share) < 1)
 			print_error("%s\n", kinds[i].name);
@@ -72,7 +72,7 @@ static void shares_add_up_and_idle_is_left_out(void **state)
 		{.key = {.locked = 1}, .weight_s = 6, .instants = 60},
 	};
 	struct gd_process_model process = {PROCESS(cells)};
-	struct gd_facts f = gd_facts_gather(&process);
+	struct gd_facts f = gd_facts_gather(&process, false, 0);
 
 	(void)state;
 	assert_near(f.wall_s, 10, NEAR);
@@ -85,7 +85,7 @@ static void shares_add_up_and_idle_is_left_out(void **state)
 		    NEAR);
 }
 
-/* ---- The start ---- */
+/* ---- The start ------------------------------------------------------------------------------- */
 
 static struct gd_facts with_start(double start_s, double steady_s)
 {
@@ -101,7 +101,7 @@ static struct gd_facts with_start(double start_s, double steady_s)
 
 	process.steady_s = process.start_s + start_s;
 	process.end_s = process.steady_s + steady_s;
-	return gd_facts_gather(&process);
+	return gd_facts_gather(&process, false, 0);
 }
 
 static void the_start_is_left_out_where_it_is_one(void **state)
@@ -119,10 +119,10 @@ static void a_start_that_is_long_or_all_there_is_counts(void **state)
 	(void)state;
 	assert_near(with_start(0.6, 5.4).computing, 0.1, NEAR);	 /* too long to be a start */
 	assert_near(with_start(0.3, 0.1).computing, 0.75, NEAR); /* longer than the rest */
-	assert_near(gd_facts_gather(&never_steady).computing, 1, NEAR);
+	assert_near(gd_facts_gather(&never_steady, false, 0).computing, 1, NEAR);
 }
 
-/* ---- Quantities of the picture ---- */
+/* ---- Quantities of the picture --------------------------------------------------------------- */
 
 static void threads_and_gil_are_means_over_the_computing_time(void **state)
 {
@@ -144,7 +144,7 @@ static void threads_and_gil_are_means_over_the_computing_time(void **state)
 	(void)state;
 	process.threads = threads;
 	process.thread_count = 1;
-	f = gd_facts_gather(&process);
+	f = gd_facts_gather(&process, false, 0);
 	assert_near(f.running, 5.0 / 4, NEAR);
 	assert_near(f.wanting, 8.0 / 4, NEAR);
 	assert_near(f.starved, 3.0 / 8, NEAR);
@@ -166,7 +166,7 @@ static void overlap_and_its_kinds_are_means_over_the_waiting_time(void **state)
 		{.key = {.sleeping = 1}, .weight_s = 3, .instants = 1},
 	};
 	struct gd_process_model process = {PROCESS(cells)};
-	struct gd_facts f = gd_facts_gather(&process);
+	struct gd_facts f = gd_facts_gather(&process, false, 0);
 
 	(void)state;
 	assert_near(f.overlap, 43.0 / 4, NEAR);
@@ -187,7 +187,7 @@ static void a_holder_that_waits_counts_where_others_want_the_gil(void **state)
 	struct gd_process_model process = {PROCESS(cells)};
 
 	(void)state;
-	assert_near(gd_facts_gather(&process).holder_waits, 0.3, NEAR);
+	assert_near(gd_facts_gather(&process, false, 0).holder_waits, 0.3, NEAR);
 }
 
 static void no_more_threads_run_than_the_clocks_allow(void **state)
@@ -202,18 +202,18 @@ static void no_more_threads_run_than_the_clocks_allow(void **state)
 	(void)state;
 	process.threads = threads;
 	process.thread_count = 1;
-	f = gd_facts_gather(&process);
+	f = gd_facts_gather(&process, false, 0);
 	assert_near(f.running, 1.1, NEAR);
 	assert_near(f.gil_share, 1, NEAR);
 	/* One thread at least ran whenever one did. */
 	threads[0].times.cause_s[GD_CAUSE_CPU_GIL] = 3;
-	assert_near(gd_facts_gather(&process).running, 1, NEAR);
+	assert_near(gd_facts_gather(&process, false, 0).running, 1, NEAR);
 	/* Clocks that have seen more correct nothing. */
 	threads[0].times.cause_s[GD_CAUSE_CPU_GIL] = 25;
-	assert_near(gd_facts_gather(&process).running, 2, NEAR);
+	assert_near(gd_facts_gather(&process, false, 0).running, 2, NEAR);
 }
 
-/* ---- Without a picture ---- */
+/* ---- Without a picture ----------------------------------------------------------------------- */
 
 static struct gd_facts from_sums(struct gd_thread_model *threads, size_t count)
 {
@@ -225,7 +225,7 @@ static struct gd_facts from_sums(struct gd_thread_model *threads, size_t count)
 					   .threads = threads,
 					   .thread_count = count};
 
-	return gd_facts_gather(&process);
+	return gd_facts_gather(&process, false, 0);
 }
 
 static void sums_fill_the_run_with_computing_first(void **state)
@@ -306,7 +306,7 @@ static void no_share_of_sums_is_below_zero(void **state)
 	assert_near(f.files, 1, NEAR);
 }
 
-/* ---- Threads that contend, and locks ---- */
+/* ---- Threads that contend, and locks --------------------------------------------------------- */
 
 #define WORKER(works, waits, times_)                                                               \
 	{                                                                                          \
@@ -324,7 +324,7 @@ static struct gd_facts of_threads(struct gd_thread_model *threads, size_t count)
 
 	process.threads = threads;
 	process.thread_count = count;
-	return gd_facts_gather(&process);
+	return gd_facts_gather(&process, false, 0);
 }
 
 static void contenders_work_and_are_kept_from_it_by_locks(void **state)
@@ -396,7 +396,7 @@ static void what_counts_as_a_lock(void **state)
 		process.thread_count = lock_rows[i].has_turns ? 2 : 3;
 		process.locks = &lock;
 		process.lock_count = 1;
-		facts = gd_facts_gather(&process);
+		facts = gd_facts_gather(&process, false, 0);
 		if ((facts.lock != NULL) != lock_rows[i].is_lock)
 			print_error("%s\n", lock_rows[i].name);
 		assert_int_equal(facts.lock != NULL, lock_rows[i].is_lock);
@@ -419,12 +419,12 @@ static void of_several_locks_the_costliest_is_named(void **state)
 	(void)state;
 	process.locks = locks;
 	process.lock_count = COUNT(locks);
-	f = gd_facts_gather(&process);
+	f = gd_facts_gather(&process, false, 0);
 	assert_int_equal(f.lock->key, 3);
 	assert_near(f.lock_waiters, 0.5, NEAR);
 }
 
-/* ---- Threads and the machine ---- */
+/* ---- Threads and the machine ----------------------------------------------------------------- */
 
 static void operations_are_waits_of_a_millisecond_at_least(void **state)
 {
@@ -465,7 +465,7 @@ static void cpus_are_those_that_may_be_used(void **state)
 						   .cpus_online = rows[i].online,
 						   .cpu_quota = rows[i].quota};
 
-		assert_near(gd_facts_gather(&process).cpus, rows[i].cpus, NEAR);
+		assert_near(gd_facts_gather(&process, false, 0).cpus, rows[i].cpus, NEAR);
 	}
 }
 
@@ -491,7 +491,7 @@ static void the_runtime_is_told_by_name_or_by_its_gil(void **state)
 						   .gil_state = rows[i].gil,
 						   .gils = gils,
 						   .gil_count = rows[i].gils};
-		struct gd_facts f = gd_facts_gather(&process);
+		struct gd_facts f = gd_facts_gather(&process, false, 0);
 
 		assert_int_equal(f.is_python, rows[i].is_python);
 		assert_int_equal(f.is_free_threaded, rows[i].is_free_threaded);
@@ -502,7 +502,7 @@ static void the_runtime_is_told_by_name_or_by_its_gil(void **state)
 static void an_empty_process_has_no_shares_and_no_nonsense(void **state)
 {
 	struct gd_process_model process = {.runtime = ""};
-	struct gd_facts f = gd_facts_gather(&process);
+	struct gd_facts f = gd_facts_gather(&process, false, 0);
 
 	(void)state;
 	assert_near(f.active_s, 0, 0);

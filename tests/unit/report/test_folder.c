@@ -41,7 +41,7 @@ static struct gd_folder make(const char *output)
 	return folder;
 }
 
-/* ---- Making ---- */
+/* ---- Making ---------------------------------------------------------------------------------- */
 
 static void assert_locked(const char *folder)
 {
@@ -179,7 +179,7 @@ static void where_one_may_not_write_the_next_place_is_taken(void **state)
 	gd_folder_close(&folder);
 }
 
-/* ---- Pruning ---- */
+/* ---- Pruning --------------------------------------------------------------------------------- */
 
 /* A finished recording; its age is its marker's. */
 static void make_old(const char *name, time_t second)

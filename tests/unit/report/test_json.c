@@ -226,7 +226,7 @@ static void a_program_without_a_gil_has_none(void **state)
 	assert_true(json_is_null(at(report, "processes.0.runtime.name")));
 	assert_string_equal(text_at(report, "processes.0.runtime.gil"), "none");
 	assert_string_equal(text_at(report, "locks.0.kind"), "mutex");
-	assert_string_equal(text_at(report, "locks.0.where"), "0x55d0c0ffee00");
+	assert_string_equal(text_at(report, "locks.0.name"), "0x55d0c0ffee00");
 	assert_near(number_at(report, "locks.0.waiters_mean"), 69.6 / 9.9, 1e-6);
 	json_decref(report);
 }

@@ -40,7 +40,7 @@ static struct gd_process_model load(void)
 	return process;
 }
 
-/* ---- Clocks ---- */
+/* ---- Clocks ---------------------------------------------------------------------------------- */
 
 static void ticks_of_the_tsc_become_seconds(void **state)
 {
@@ -110,7 +110,7 @@ static void a_clock_that_cannot_be_gives_seconds_all_the_same(void **state)
 	}
 }
 
-/* ---- The end ---- */
+/* ---- The end --------------------------------------------------------------------------------- */
 
 static void what_is_open_at_the_end_is_closed_there(void **state)
 {
@@ -208,7 +208,7 @@ static void exit_codes_are_known_where_there_was_an_exit(void **state)
 	}
 }
 
-/* ---- Killed while computing ---- */
+/* ---- Killed while computing ------------------------------------------------------------------ */
 
 static struct gd_thread *compute_from(double since_s)
 {
@@ -261,7 +261,7 @@ static void a_reading_from_before_the_interval_says_nothing(void **state)
 	assert_near(process.threads[0].times.cpu_s, 9, NEAR_S);
 }
 
-/* ---- Rows ---- */
+/* ---- Rows ------------------------------------------------------------------------------------ */
 
 static void slots_without_a_thread_are_passed_over(void **state)
 {
@@ -386,7 +386,7 @@ static void losses_are_kept(void **state)
 	assert_int_equal(process.lost_rows[GD_SECTION_LOCKS], 4);
 }
 
-/* ---- GIL ---- */
+/* ---- GIL ------------------------------------------------------------------------------------- */
 
 /* The step that a time falls into, found from the format's definition alone: 8 per octave. */
 static unsigned int step_of(uint64_t ticks)

@@ -19,7 +19,7 @@ static enum gd_program_kind inspect(const char *name)
 	return gd_program_inspect(name, path, sizeof(path));
 }
 
-/* ---- ELF ---- */
+/* ---- ELF ------------------------------------------------------------------------------------- */
 
 /* clang-format off */
 static const struct {
@@ -55,7 +55,7 @@ static void headers_tell_what_can_be_watched(void **state)
 	}
 }
 
-/* ---- Scripts ---- */
+/* ---- Scripts --------------------------------------------------------------------------------- */
 
 static void write_script(const char *name, const char *line)
 {
@@ -103,7 +103,7 @@ static void a_script_is_what_its_interpreter_is(void **state)
 	}
 }
 
-/* ---- Finding it ---- */
+/* ---- Finding it ------------------------------------------------------------------------------ */
 
 static void the_path_is_searched_as_exec_does(void **state)
 {

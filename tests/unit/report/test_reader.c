@@ -104,7 +104,7 @@ static void no_byte_of_the_tables_makes_the_reader_fall(void **state)
 	assert_true(refused > tables);
 }
 
-/* ---- Damage by name ---- */
+/* ---- Damage by name -------------------------------------------------------------------------- */
 
 struct damage {
 	const char *name;
@@ -238,7 +238,7 @@ static void every_damage_is_refused_by_name(void **state)
 	}
 }
 
-/* ---- Other minor versions ---- */
+/* ---- Other minor versions -------------------------------------------------------------------- */
 
 static void sections_of_a_kind_unknown_are_passed_over(void **state)
 {
@@ -249,7 +249,7 @@ static void sections_of_a_kind_unknown_are_passed_over(void **state)
 	struct gd_file file;
 
 	(void)state;
-	section->kind = GD_SECTION_ENDED + 1;
+	section->kind = GD_SECTION_COUNT + 100;
 	section->offset = UINT64_MAX; /* not even its place is ours to judge */
 	assert_int_equal(gd_file_check(bytes, size, "x", &file, &diag), 0);
 	assert_int_equal(gd_file_count(&file, GD_SECTION_ENDED), 0);
@@ -289,13 +289,13 @@ static void of_larger_entries_what_is_known_is_read(void **state)
 	(void)state;
 	/* It ends where the last section does: one row of the two together. */
 	section->entry_size += sizeof(struct gd_ended);
-	bytes[section->offset] = 42;
+	bytes[section->offset + offsetof(struct gd_lock, key)] = 42;
 	assert_int_equal(gd_file_check(bytes, size, "x", &file, &diag), 0);
 	gd_file_entry(&file, GD_SECTION_LOCKS, 0, &lock, sizeof(lock));
 	assert_int_equal(lock.key, 42);
 }
 
-/* ---- Files ---- */
+/* ---- Files ----------------------------------------------------------------------------------- */
 
 static int open_here(const char *name, struct gd_diag *diag)
 {

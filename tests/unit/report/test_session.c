@@ -131,7 +131,7 @@ static void a_marker_is_a_plain_file(void **state)
 	assert_false(gd_session_is_marked("missing"));
 }
 
-/* ---- The sampler that may still write ---- */
+/* ---- The sampler that may still write -------------------------------------------------------- */
 
 static int listen_in(const char *folder)
 {

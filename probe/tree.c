@@ -1,0 +1,217 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The pipes' table: by inode, who had an end of it first, and whether somebody else had one too.
+ * Inodes are used again; a pipe of two followed processes that both closed it may then be taken for
+ * another one: rare, and it costs a wait its vote.
+ */
+#include "tree.h"
+#include "clock.h"
+#include <errno.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#define PIPES	     65536 /* slots of the table */
+#define PROBES	     64
+#define SHORT_CPU_S  0.05
+#define SHORT_REST_S 0.1 /* not spent waiting for other followed processes */
+
+struct gd_tree_pipe {
+	uint64_t inode; /* 0: free */
+	int32_t pid;
+	bool is_shared;
+};
+
+int gd_tree_open(struct gd_tree *ret_tree)
+{
+	struct gd_tree tree = {.targets = NULL};
+	struct gd_file_header *header;
+
+	tree.image = mmap(NULL, GD_IMAGE_BYTES, PROT_READ | PROT_WRITE,
+			  MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	if (tree.image == MAP_FAILED)
+		return -ENOMEM;
+	tree.pipes = calloc(PIPES, sizeof(*tree.pipes));
+	if (!tree.pipes) {
+		munmap(tree.image, GD_IMAGE_BYTES);
+		return -ENOMEM;
+	}
+	gd_image_init(tree.image);
+	header = tree.image;
+	header->writer = GD_WRITER_SAMPLER;
+	header->pid = getpid();
+	header->start_ns = gd_clock_ns(CLOCK_MONOTONIC);
+	header->start_realtime_ns = gd_clock_ns(CLOCK_REALTIME);
+	tree.joint_section = &gd_image_sections(tree.image)[GD_SECTION_JOINT - 1];
+	tree.short_section = &gd_image_sections(tree.image)[GD_SECTION_SHORTS - 1];
+	tree.pipe_section = &gd_image_sections(tree.image)[GD_SECTION_PIPES - 1];
+	tree.shared = gd_image_entries(tree.image, GD_SECTION_PIPES);
+	tree.joints = gd_image_entries(tree.image, GD_SECTION_JOINT);
+	tree.shorts = gd_image_entries(tree.image, GD_SECTION_SHORTS);
+	tree.facts = gd_image_entries(tree.image, GD_SECTION_PROCESS);
+	tree.facts->clock = GD_CLOCK_MONOTONIC;
+	tree.facts->first = (struct gd_clock_pair){header->start_ns, header->start_ns};
+	tree.planned_ns = header->start_ns;
+	*ret_tree = tree;
+	return 0;
+}
+
+void gd_tree_close(struct gd_tree *tree)
+{
+	gd_target_free(tree->kept);
+	free(tree->pipes);
+	munmap(tree->image, GD_IMAGE_BYTES);
+}
+
+/* ---- Pipes ----------------------------------------------------------------------------------- */
+
+/* The entry of an inode, or the free one where it would be; NULL: the table is crowded there. */
+static struct gd_tree_pipe *find_pipe(const struct gd_tree *tree, uint64_t inode)
+{
+	uint64_t hash = inode * 0x9e3779b97f4a7c15ull >> 48;
+
+	for (uint64_t i = 0; i < PROBES; i++) {
+		struct gd_tree_pipe *pipe = &tree->pipes[(hash + i) % PIPES];
+
+		if (!pipe->inode || pipe->inode == inode)
+			return pipe;
+	}
+	return NULL;
+}
+
+static void keep_shared(struct gd_tree *tree, uint64_t inode)
+{
+	if (tree->pipe_section->used >= GD_PIPE_CAPACITY) {
+		tree->pipe_section->lost++;
+		return;
+	}
+	tree->shared[tree->pipe_section->used++].inode = inode;
+}
+
+static void add_pipe(struct gd_tree *tree, uint64_t inode, int32_t pid)
+{
+	struct gd_tree_pipe *pipe = find_pipe(tree, inode);
+
+	if (!pipe || !inode)
+		return;
+	if (!pipe->inode)
+		*pipe = (struct gd_tree_pipe){inode, pid, false};
+	if (pipe->pid == pid || pipe->is_shared)
+		return;
+	pipe->is_shared = true;
+	keep_shared(tree, inode);
+}
+
+void gd_tree_note_pipes_of(struct gd_tree *tree, struct gd_target *target)
+{
+	uint32_t used =
+		__atomic_load_n(&target->sections[GD_SECTION_PIPES - 1].used, __ATOMIC_ACQUIRE);
+
+	for (; target->pipes_seen < used && target->pipes_seen < GD_PIPE_CAPACITY;
+	     target->pipes_seen++) {
+		uint64_t inode =
+			__atomic_load_n(&target->pipes[target->pipes_seen].inode, __ATOMIC_ACQUIRE);
+
+		if (!inode)
+			break; /* about to be filled: next time */
+		add_pipe(tree, inode, target->pid);
+	}
+}
+
+void gd_tree_note_pipes(struct gd_tree *tree)
+{
+	for (struct gd_target *target = tree->targets; target; target = target->next)
+		gd_tree_note_pipes_of(tree, target);
+}
+
+bool gd_tree_is_pipe_followed(void *arg, const struct gd_target *target, uint64_t inode)
+{
+	const struct gd_tree_pipe *pipe = find_pipe(arg, inode);
+
+	return pipe && pipe->inode == inode && (pipe->is_shared || pipe->pid != target->pid);
+}
+
+bool gd_tree_has_child(void *arg, const struct gd_target *target)
+{
+	const struct gd_tree *tree = arg;
+
+	for (const struct gd_target *other = tree->targets; other; other = other->next)
+		if (other->process->ppid == target->process->pid && other != target)
+			return true;
+	return false;
+}
+
+/* ---- Short records --------------------------------------------------------------------------- */
+
+static double seconds_per_tick(const struct gd_process *process)
+{
+	struct gd_clock_pair last = process->last.ticks ? process->last : process->sampler_pair;
+	double ticks = (double)last.ticks - (double)process->first.ticks;
+	double ns = (double)last.monotonic_ns - (double)process->first.monotonic_ns;
+
+	return ticks > 0 && ns > 0 ? ns / ticks / 1e9 : 0;
+}
+
+/* Ticks of all its threads in one class. */
+static double class_s(const struct gd_target *target, unsigned int class)
+{
+	static const uint8_t classes[] = {
+#define CLASS(name, number, class, words) [number] = GD_CLASS_##class,
+		GD_CAUSES(CLASS)
+#undef CLASS
+	};
+	double sum = 0;
+
+	for (uint32_t i = 0; i < gd_target_slots(target); i++)
+		for (unsigned int cause = 0; cause < sizeof(classes); cause++)
+			if (classes[cause] == class)
+				sum += (double)target->threads[i].ticks[cause];
+	return sum * seconds_per_tick(target->process);
+}
+
+static uint64_t cpu_ns(const struct gd_target *target)
+{
+	uint64_t sum = 0;
+
+	for (uint32_t i = 0; i < gd_target_slots(target); i++)
+		sum += target->threads[i].cpu_ns;
+	return sum > target->process->cpu_ns ? sum : target->process->cpu_ns;
+}
+
+bool gd_tree_is_short(const struct gd_target *target)
+{
+	const struct gd_process *process = target->process;
+	double life_s = (double)(process->last.monotonic_ns - process->first.monotonic_ns) / 1e9;
+
+	return !process->runtime[0] && process->threads_born <= 1 &&
+	       process->end != GD_END_RUNNING && (double)cpu_ns(target) < SHORT_CPU_S * 1e9 &&
+	       life_s - class_s(target, GD_CLASS_CHILD_WAIT) - class_s(target, GD_CLASS_LOCK_WAIT) <
+		       SHORT_REST_S;
+}
+
+void gd_tree_add_short(struct gd_tree *tree, const struct gd_target *target)
+{
+	const struct gd_process *process = target->process;
+	struct gd_section *section = tree->short_section;
+	size_t length = strnlen(process->command, sizeof(process->command));
+	struct gd_short *row;
+
+	if (section->used >= GD_SHORT_CAPACITY) {
+		section->lost++;
+		return;
+	}
+	row = &tree->shorts[section->used];
+	row->pid = process->pid;
+	row->ppid = process->ppid;
+	row->start_ns = process->first.monotonic_ns;
+	row->end_ns = process->last.monotonic_ns;
+	row->cpu_ns = cpu_ns(target);
+	row->children_cpu_ns = process->children_cpu_ns;
+	snprintf(row->command, sizeof(row->command), "%.*s", (int)sizeof(row->command) - 1,
+		 process->command +
+			 (length >= sizeof(row->command) ? length - sizeof(row->command) + 1 : 0));
+	section->used++;
+}

@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: MIT */
+/* Arrays one behind the other; sums added up. */
+#include "merge.h"
+#include <errno.h>
+#include <math.h>
+#include <string.h>
+
+static int join_arrays(const struct gd_session_model *session, struct gd_process_model *merged)
+{
+	size_t threads = 0, locks = 0, sampled = 0;
+
+	for (size_t i = 0; i < session->process_count; i++) {
+		threads += session->processes[i].thread_count;
+		locks += session->processes[i].lock_count;
+		sampled += session->processes[i].sampled_count;
+	}
+	merged->threads = gd_pool_alloc(session->pool, threads, sizeof(*merged->threads));
+	merged->locks = gd_pool_alloc(session->pool, locks, sizeof(*merged->locks));
+	merged->sampled = gd_pool_alloc(session->pool, sampled, sizeof(*merged->sampled));
+	if (!merged->threads || !merged->locks || !merged->sampled)
+		return -ENOMEM;
+	merged->thread_count = merged->lock_count = merged->sampled_count = 0;
+	for (size_t i = 0; i < session->process_count; i++) {
+		const struct gd_process_model *one = &session->processes[i];
+
+		memcpy(&merged->threads[merged->thread_count], one->threads,
+		       one->thread_count * sizeof(*one->threads));
+		memcpy(&merged->locks[merged->lock_count], one->locks,
+		       one->lock_count * sizeof(*one->locks));
+		memcpy(&merged->sampled[merged->sampled_count], one->sampled,
+		       one->sampled_count * sizeof(*one->sampled));
+		merged->thread_count += one->thread_count;
+		merged->lock_count += one->lock_count;
+		merged->sampled_count += one->sampled_count;
+	}
+	return 0;
+}
+
+static void join_sums(const struct gd_session_model *session, struct gd_process_model *merged)
+{
+	merged->threads_born = merged->pipe_bytes = 0;
+	memset(merged->lost, 0, sizeof(merged->lost));
+	memset(merged->lost_rows, 0, sizeof(merged->lost_rows));
+	for (size_t i = 0; i < session->process_count; i++) {
+		const struct gd_process_model *one = &session->processes[i];
+
+		merged->start_s = fmin(merged->start_s, one->start_s);
+		merged->end_s = fmax(merged->end_s, one->end_s);
+		merged->threads_born += one->threads_born;
+		merged->pipe_bytes += one->pipe_bytes;
+		merged->is_complete = merged->is_complete && one->is_complete;
+		merged->was_collected = merged->was_collected || one->was_collected;
+		merged->throttled_s = fmax(merged->throttled_s, one->throttled_s);
+		merged->sampler_cpu_s = fmax(merged->sampler_cpu_s, one->sampler_cpu_s);
+		merged->flags |= one->flags & (GD_FLAG_SECCOMP | GD_FLAG_NO_SAMPLER);
+		for (unsigned int k = 0; k < GD_LOST_COUNT; k++)
+			merged->lost[k] += one->lost[k];
+		for (unsigned int k = 1; k < GD_SECTION_COUNT; k++)
+			merged->lost_rows[k] += one->lost_rows[k];
+	}
+}
+
+int gd_merge(const struct gd_session_model *session, const struct gd_process_model *main,
+	     struct gd_process_model *ret_merged)
+{
+	struct gd_process_model merged = *main;
+	int err = join_arrays(session, &merged);
+
+	if (err)
+		return err;
+	join_sums(session, &merged);
+	merged.joints = session->tree ? session->tree->joints : NULL;
+	merged.joint_count = session->tree ? session->tree->joint_count : 0;
+	merged.samples = session->tree ? session->tree->samples : 0;
+	*ret_merged = merged;
+	return 0;
+}

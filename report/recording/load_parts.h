@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: MIT */
+/* The parts of loading a process, each for a few sections of its file.  Only load*.c include this.
+ */
+#ifndef GD_LOAD_PARTS_H
+#define GD_LOAD_PARTS_H
+
+#include "reader.h"
+#include <model.h>
+
+/* From the target's ticks to seconds. */
+struct gd_clock_map {
+	double s_per_tick;
+	uint64_t ticks0;
+	double s0; /* CLOCK_MONOTONIC at ticks0 */
+};
+
+static inline double gd_clock_at_s(const struct gd_clock_map *map, uint64_t ticks)
+{
+	return map->s0 + (double)(int64_t)(ticks - map->ticks0) * map->s_per_tick;
+}
+
+static inline double gd_clock_span_s(const struct gd_clock_map *map, uint64_t ticks)
+{
+	return (double)ticks * map->s_per_tick;
+}
+
+/* Places by their number in the file, while one process is loaded. */
+struct gd_places;
+
+/* 0 or -ENOMEM each; memory from pool. */
+int gd_load_places(const struct gd_file *file, struct gd_pool *pool, struct gd_places **ret_places);
+int gd_load_samples(const struct gd_file *file, struct gd_pool *pool,
+		    const struct gd_clock_map *map, struct gd_places *places,
+		    struct gd_process_model *process);
+int gd_load_gils(const struct gd_file *file, struct gd_pool *pool, const struct gd_clock_map *map,
+		 struct gd_places *places, struct gd_process_model *process);
+int gd_load_locks(const struct gd_file *file, struct gd_pool *pool, const struct gd_clock_map *map,
+		  struct gd_places *places, struct gd_process_model *process);
+int gd_load_pipes(const struct gd_file *file, struct gd_pool *pool, const struct gd_clock_map *map,
+		  struct gd_process_model *process);
+int gd_load_joints(const struct gd_file *file, struct gd_pool *pool,
+		   struct gd_process_model *process);
+
+/* The place of a site as the recording names it; NULL: unknown, or no memory. */
+const struct gd_place *gd_places_of_site(struct gd_places *places, uint64_t site);
+
+/* Hands the native places over to the model. */
+void gd_places_list_natives(const struct gd_places *places, struct gd_process_model *process);
+
+/* The stack with this number (1-based); NULL: none. */
+const struct gd_stack_model *gd_places_stack(struct gd_places *places, uint32_t stack);
+
+#endif

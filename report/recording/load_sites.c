@@ -1,0 +1,209 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Frames, stacks, samples and native addresses become places.  Equal ones may stand twice in the
+ * file after a race; a place is what it says, so that does no harm.
+ */
+#include "load_parts.h"
+#include <errno.h>
+#include <string.h>
+
+#define ADDRESSES_MAX 4096 /* distinct native places of one process */
+
+struct gd_places {
+	const struct gd_file *file;
+	struct gd_pool *pool;
+	struct gd_place *frames;
+	uint32_t frame_count;
+	struct gd_stack_model *stacks;
+	uint32_t stack_count;
+	struct gd_place **natives;
+	uint32_t native_count;
+};
+
+/* Not the program's own: the interpreter's library, or an installed package. */
+static bool is_library(const char *file)
+{
+	return strncmp(file, "<frozen", 7) == 0 || strstr(file, "/lib/python") ||
+	       strstr(file, "/lib64/python") || strstr(file, "site-packages") ||
+	       strstr(file, "dist-packages");
+}
+
+/* A text of the file's pool, copied; "" where the offset is none. */
+static const char *read_text(const struct gd_places *places, uint32_t offset)
+{
+	const struct gd_section *strings = &places->file->sections[GD_SECTION_STRINGS];
+	const char *bytes = (const char *)places->file->bytes + strings->offset;
+	const char *copy;
+
+	if (offset >= strings->used || strings->entry_size != 1)
+		return "";
+	copy = gd_pool_text(places->pool, bytes + offset, strings->used - offset);
+	return copy ? copy : "";
+}
+
+static int load_frames(struct gd_places *places)
+{
+	places->frame_count = gd_file_count(places->file, GD_SECTION_FRAMES);
+	places->frames = gd_pool_alloc(places->pool, places->frame_count, sizeof(*places->frames));
+	if (!places->frames)
+		return -ENOMEM;
+	for (uint32_t i = 0; i < places->frame_count; i++) {
+		struct gd_place *place = &places->frames[i];
+		struct gd_frame row;
+
+		gd_file_entry(places->file, GD_SECTION_FRAMES, i, &row, sizeof(row));
+		place->file = read_text(places, row.file);
+		place->function = read_text(places, row.function);
+		place->module = "";
+		place->line = row.line;
+		place->first_line = row.first_line;
+		place->is_library = is_library(place->file);
+	}
+	return 0;
+}
+
+static int load_stack(struct gd_places *places, uint32_t index)
+{
+	struct gd_stack_model *stack = &places->stacks[index];
+	struct gd_stack row;
+
+	gd_file_entry(places->file, GD_SECTION_STACKS, index, &row, sizeof(row));
+	if (row.count > GD_STACK_DEPTH)
+		row.count = GD_STACK_DEPTH;
+	stack->places = gd_pool_alloc(places->pool, row.count, sizeof(*stack->places));
+	if (!stack->places)
+		return -ENOMEM;
+	for (uint32_t i = 0; i < row.count; i++)
+		if (row.frames[i] < places->frame_count)
+			stack->places[stack->count++] = &places->frames[row.frames[i]];
+	stack->is_cut = row.is_cut != 0;
+	return 0;
+}
+
+int gd_load_places(const struct gd_file *file, struct gd_pool *pool, struct gd_places **ret_places)
+{
+	struct gd_places *places = gd_pool_alloc(pool, 1, sizeof(*places));
+	int err;
+
+	if (!places)
+		return -ENOMEM;
+	places->file = file;
+	places->pool = pool;
+	err = load_frames(places);
+	places->stack_count = gd_file_count(file, GD_SECTION_STACKS);
+	places->stacks = gd_pool_alloc(pool, places->stack_count, sizeof(*places->stacks));
+	places->natives = gd_pool_alloc(pool, ADDRESSES_MAX, sizeof(*places->natives));
+	if (!places->stacks || !places->natives)
+		return -ENOMEM;
+	for (uint32_t i = 0; !err && i < places->stack_count; i++)
+		err = load_stack(places, i);
+	*ret_places = places;
+	return err;
+}
+
+/* ---- Native places --------------------------------------------------------------------------- */
+
+static void find_module(struct gd_places *places, struct gd_place *place)
+{
+	uint32_t count = gd_file_count(places->file, GD_SECTION_MODULES);
+
+	for (uint32_t i = 0; i < count; i++) {
+		struct gd_module row;
+
+		gd_file_entry(places->file, GD_SECTION_MODULES, i, &row, sizeof(row));
+		if (place->address < row.start || place->address >= row.end)
+			continue;
+		place->module = gd_pool_text(places->pool, row.path, sizeof(row.path));
+		place->offset = place->address - row.start;
+		if (!place->module)
+			place->module = "";
+	}
+}
+
+static const struct gd_place *native_place(struct gd_places *places, uint64_t address)
+{
+	struct gd_place *place;
+
+	for (uint32_t i = 0; i < places->native_count; i++)
+		if (places->natives[i]->address == address)
+			return places->natives[i];
+	if (places->native_count == ADDRESSES_MAX)
+		return NULL;
+	place = gd_pool_alloc(places->pool, 1, sizeof(*place));
+	if (!place)
+		return NULL;
+	place->file = place->function = place->module = "";
+	place->address = address;
+	find_module(places, place);
+	places->natives[places->native_count++] = place;
+	return place;
+}
+
+const struct gd_place *gd_places_of_site(struct gd_places *places, uint64_t site)
+{
+	if (!site || site == GD_SITE_OTHERS)
+		return NULL;
+	if (!(site & GD_SITE_FRAME))
+		return native_place(places, site);
+	site &= ~GD_SITE_FRAME;
+	return site < places->frame_count ? &places->frames[site] : NULL;
+}
+
+void gd_places_list_natives(const struct gd_places *places, struct gd_process_model *process)
+{
+	process->natives = places->natives;
+	process->native_count = places->native_count;
+}
+
+const struct gd_stack_model *gd_places_stack(struct gd_places *places, uint32_t stack)
+{
+	return stack && stack <= places->stack_count ? &places->stacks[stack - 1] : NULL;
+}
+
+/* ---- Samples --------------------------------------------------------------------------------- */
+
+/* A native sample is a stack of one place. */
+static const struct gd_stack_model *stack_of(struct gd_places *places, const struct gd_sample *row)
+{
+	const struct gd_stack_model *stack = gd_places_stack(places, row->stack);
+	const struct gd_place *place;
+	struct gd_stack_model *made;
+
+	if (stack && stack->count)
+		return stack;
+	place = row->address ? gd_places_of_site(places, row->address) : NULL;
+	made = place ? gd_pool_alloc(places->pool, 1, sizeof(*made)) : NULL;
+	if (!made)
+		return NULL;
+	made->places = gd_pool_alloc(places->pool, 1, sizeof(*made->places));
+	if (!made->places)
+		return NULL;
+	made->places[0] = place;
+	made->count = 1;
+	return made;
+}
+
+int gd_load_samples(const struct gd_file *file, struct gd_pool *pool,
+		    const struct gd_clock_map *map, struct gd_places *places,
+		    struct gd_process_model *process)
+{
+	uint32_t count = gd_file_count(file, GD_SECTION_SAMPLES);
+
+	process->sampled = gd_pool_alloc(pool, count, sizeof(*process->sampled));
+	if (!process->sampled)
+		return -ENOMEM;
+	for (uint32_t i = 0; i < count; i++) {
+		struct gd_sample_model *sample = &process->sampled[process->sampled_count];
+		struct gd_sample row;
+
+		gd_file_entry(file, GD_SECTION_SAMPLES, i, &row, sizeof(row));
+		sample->stack = stack_of(places, &row);
+		if (!sample->stack || row.cause >= GD_CAUSE_COUNT)
+			continue;
+		sample->cause = row.cause;
+		sample->weight_s = gd_clock_span_s(map, row.weight);
+		sample->samples = row.samples;
+		process->sampled_count++;
+	}
+	return 0;
+}

@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: MIT */
+/* What the files of a session say only together. */
+#ifndef GD_LOAD_TREE_H
+#define GD_LOAD_TREE_H
+
+#include "load.h"
+
+/*
+ * Reads the sampler's own file of a session, if it is there: the picture of all processes at once,
+ * and short records.  0 or -ENOMEM; a file that is damaged or absent leaves the session without.
+ */
+int gd_load_tree(int folder, struct gd_session_model *session);
+
+/*
+ * A pipe between two followed processes is no wait for the outside: moves what was waited there to
+ * waits for another thread.  0 or -ENOMEM.
+ */
+int gd_load_join_pipes(struct gd_session_model *session);
+
+#endif

@@ -1,0 +1,92 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * libdw does the reading.  One module at a time is reported to it, at an address of our choosing: a
+ * place is an offset in its module, so the process's own layout is not needed.
+ */
+#include "symbols.h"
+#include <elfutils/libdwfl.h>
+#include <fcntl.h>
+#include <gelf.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define BASE 0x10000000ull /* where a position-independent module is put */
+
+struct module {
+	Dwfl *dwfl;
+	Dwfl_Module *handle;
+	bool is_fixed; /* linked to its address (ET_EXEC) */
+};
+
+static bool is_fixed(const char *path)
+{
+	unsigned char head[18] = {0};
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	ssize_t n = fd >= 0 ? read(fd, head, sizeof(head)) : -1;
+
+	if (fd >= 0)
+		close(fd);
+	return n == (ssize_t)sizeof(head) && head[16] == ET_EXEC;
+}
+
+static bool open_module(const char *path, struct module *ret_module)
+{
+	static char *no_path = NULL;
+	static const Dwfl_Callbacks callbacks = {
+		.find_elf = dwfl_build_id_find_elf,
+		.find_debuginfo = dwfl_standard_find_debuginfo,
+		.debuginfo_path = &no_path,
+		.section_address = dwfl_offline_section_address,
+	};
+
+	ret_module->is_fixed = is_fixed(path);
+	ret_module->dwfl = dwfl_begin(&callbacks);
+	if (!ret_module->dwfl)
+		return false;
+	dwfl_report_begin(ret_module->dwfl);
+	ret_module->handle = dwfl_report_elf(ret_module->dwfl, path, path, -1, BASE, false);
+	dwfl_report_end(ret_module->dwfl, NULL, NULL);
+	if (ret_module->handle)
+		return true;
+	dwfl_end(ret_module->dwfl);
+	return false;
+}
+
+static const char *keep(struct gd_pool *pool, const char *text)
+{
+	const char *copy = text ? gd_pool_text(pool, text, 4096) : NULL;
+
+	return copy ? copy : "";
+}
+
+/* A site is where a call returns to: the call itself lies just before. */
+static void name_place(const struct module *module, struct gd_place *place, struct gd_pool *pool)
+{
+	Dwarf_Addr address = (module->is_fixed ? place->address : BASE + place->offset) - 1;
+	Dwfl_Line *line = dwfl_module_getsrc(module->handle, address);
+	int number = 0;
+
+	place->function = keep(pool, dwfl_module_addrname(module->handle, address));
+	if (!line)
+		return;
+	place->file = keep(pool, dwfl_lineinfo(line, NULL, &number, NULL, NULL, NULL));
+	place->line = number;
+}
+
+void gd_symbols_resolve(struct gd_process_model *process, struct gd_pool *pool)
+{
+	unsetenv("DEBUGINFOD_URLS"); /* a report must not wait for the network */
+	for (size_t i = 0; i < process->native_count; i++) {
+		const char *path = process->natives[i]->module;
+		struct module module;
+
+		/* Once per module: its places that stand before were named with the first. */
+		if (!*path || process->natives[i]->function[0] || !open_module(path, &module))
+			continue;
+		for (size_t k = i; k < process->native_count; k++)
+			if (strcmp(process->natives[k]->module, path) == 0)
+				name_place(&module, process->natives[k], pool);
+		dwfl_end(module.dwfl);
+	}
+}
