@@ -78,7 +78,8 @@ class Computing(unittest.TestCase):
     def test_a_cached_read_is_computing(self):
         for seen, truth in self.threads_of("cached", 1):
             self.assertGreater(seen["causes"]["file"]["count"], 1000)
-            self.assertLess(seen["classes"]["io_wait_s"], 0.02 * truth["life_s"])
+            # Who is preempted inside a read was off the CPU in it: that much may look like waiting.
+            self.assertLess(seen["classes"]["io_wait_s"], 0.02 * truth["life_s"] + truth["run_delay_s"])
             self.assertGreater(seen["classes"]["cpu_free_s"], 0.9 * truth["cpu_s"])
 
     def test_run_delay_under_two_burners_is_no_cpu_within_two_per_cent(self):
