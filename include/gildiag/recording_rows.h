@@ -6,6 +6,8 @@
 #ifndef GILDIAG_RECORDING_ROWS_H
 #define GILDIAG_RECORDING_ROWS_H
 
+#include "recording.h" /* what comes before, where this is included alone */
+
 /* ---- Threads that ended and whose slot was used again, by start function ----------------------
  */
 

@@ -6,6 +6,8 @@
 #ifndef GILDIAG_RECORDING_SITES_H
 #define GILDIAG_RECORDING_SITES_H
 
+#include "recording.h" /* what comes before, where this is included alone */
+
 /* ---- Sites: where in the program something happened
  * ---------------------------------------------- */
 

@@ -5,6 +5,15 @@
 #include <math.h>
 #include <string.h>
 
+/* A process may have none, and no table then. */
+static void append(void *list, size_t *count, const void *more, size_t more_count,
+		   size_t size_bytes)
+{
+	if (more_count)
+		memcpy((char *)list + *count * size_bytes, more, more_count * size_bytes);
+	*count += more_count;
+}
+
 static int join_arrays(const struct gd_session_model *session, struct gd_process_model *merged)
 {
 	size_t threads = 0, locks = 0, sampled = 0;
@@ -23,15 +32,12 @@ static int join_arrays(const struct gd_session_model *session, struct gd_process
 	for (size_t i = 0; i < session->process_count; i++) {
 		const struct gd_process_model *one = &session->processes[i];
 
-		memcpy(&merged->threads[merged->thread_count], one->threads,
-		       one->thread_count * sizeof(*one->threads));
-		memcpy(&merged->locks[merged->lock_count], one->locks,
-		       one->lock_count * sizeof(*one->locks));
-		memcpy(&merged->sampled[merged->sampled_count], one->sampled,
-		       one->sampled_count * sizeof(*one->sampled));
-		merged->thread_count += one->thread_count;
-		merged->lock_count += one->lock_count;
-		merged->sampled_count += one->sampled_count;
+		append(merged->threads, &merged->thread_count, one->threads, one->thread_count,
+		       sizeof(*one->threads));
+		append(merged->locks, &merged->lock_count, one->locks, one->lock_count,
+		       sizeof(*one->locks));
+		append(merged->sampled, &merged->sampled_count, one->sampled, one->sampled_count,
+		       sizeof(*one->sampled));
 	}
 	return 0;
 }

@@ -55,6 +55,20 @@ static void the_process_that_did_most_speaks(void **state)
 	assert_ptr_equal(analysis.lead->process, &processes[2]);
 	assert_int_equal(analysis.lead->verdict.class, GD_VERDICT_COMPUTING);
 	assert_int_equal(analysis.processes[1].verdict.class, GD_VERDICT_WAITING);
+	assert_ptr_equal(analyse(processes, 2).lead->process, &processes[1]);
+}
+
+static void who_sleeps_or_is_kept_from_computing_did_something(void **state)
+{
+	struct gd_thread_model waits = SPENT(GD_CAUSE_COND, 10);
+	struct gd_thread_model sleeps = SPENT(GD_CAUSE_SLEEP, 5);
+	struct gd_thread_model starves = SPENT(GD_CAUSE_CPU_FREE, 9);
+	struct gd_process_model processes[] = {LIVED(waits), LIVED(sleeps), LIVED(starves)};
+
+	(void)state;
+	starves.times.off_in_s[1] = starves.times.run_delay_s = 8;
+	assert_ptr_equal(analyse(processes, 2).lead->process, &processes[1]);
+	assert_ptr_equal(analyse(processes, 3).lead->process, &processes[2]);
 }
 
 static void among_equals_the_first_one_speaks(void **state)
@@ -123,6 +137,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(the_process_that_did_most_speaks),
+		TEST(who_sleeps_or_is_kept_from_computing_did_something),
 		TEST(among_equals_the_first_one_speaks),
 		TEST(several_that_matter_are_judged_as_one),
 		TEST(the_cost_of_watching_is_known_where_a_sampler_was),

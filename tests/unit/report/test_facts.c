@@ -294,15 +294,15 @@ static void no_share_of_sums_is_below_zero(void **state)
 		{.is_main = true,
 		 .threads = 1,
 		 .times = {.cause_s = {[GD_CAUSE_LOOP_TIMER] = 4, [GD_CAUSE_FILE] = 4},
-			   .cpu_in_s = {[GD_CAUSE_LOOP_TIMER] = 3, [GD_CAUSE_FILE] = 3}}},
+			   .cpu_in_s = {[GD_CAUSE_LOOP_TIMER] = 3.5, [GD_CAUSE_FILE] = 3}}},
 	};
 	struct gd_facts f = from_sums(threads, 1);
 
 	(void)state;
 	assert_near(f.sleeping, 0, NEAR);
-	assert_near(f.computing, 0.75, NEAR);
-	assert_near(f.loop_timer, 0.125, NEAR);
-	assert_near(f.outside, 0.125, NEAR);
+	assert_near(f.computing, 6.5 / 8, NEAR);
+	assert_near(f.loop_timer, 0.5 / 8, NEAR);
+	assert_near(f.outside, 1.0 / 8, NEAR);
 	assert_near(f.files, 1, NEAR);
 }
 
@@ -348,12 +348,12 @@ static void contenders_work_and_are_kept_from_it_by_locks(void **state)
 
 static void a_coordinator_hands_out_work_and_does_none(void **state)
 {
-	struct gd_thread_model threads[] = {WORKER(5, 5, 100), WORKER(5, 5, 100),
-					    WORKER(0.1, 9.9, 60)};
+	struct gd_thread_model threads[] = {WORKER(0.1, 9.9, 60), WORKER(5, 5, 100),
+					    WORKER(5, 5, 100)};
 
 	(void)state;
 	assert_true(of_threads(threads, 3).has_coordinator);
-	threads[2].times.count[GD_CAUSE_COND] = 40; /* waits less often than half as often */
+	threads[0].times.count[GD_CAUSE_COND] = 40; /* waits less often than half as often */
 	assert_false(of_threads(threads, 3).has_coordinator);
 }
 

@@ -255,14 +255,20 @@ static void how_many_are_kept_is_the_users_choice(void **state)
 
 static void what_is_not_ours_stays(void **state)
 {
+	static const char *const others[] = {"notes.txt", "12.345.bak", "12-345",
+					     "12.",	  "12",		"x.1"};
 	struct gd_folder folder;
 
 	(void)state;
 	enter("foreign");
 	setenv("GILDIAG_KEEP", "1", 1);
 	make_many_old(3);
-	gd_scratch_write("gildiag.data/old.00/notes.txt", "x", 1, 0600);
-	gd_scratch_write("gildiag.data/old.00/12.345.bak", "x", 1, 0600);
+	for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++) {
+		gd_autofree char *path = NULL;
+
+		assert_true(asprintf(&path, "gildiag.data/old.00/%s", others[i]) > 0);
+		gd_scratch_write(path, "x", 1, 0600);
+	}
 	gd_scratch_write("gildiag.data/file", "x", 1, 0600);
 	assert_int_equal(mkdir("gildiag.data/unmarked", 0700), 0);
 	gd_scratch_write("gildiag.data/unmarked/12.345", "x", 1, 0600);
@@ -274,8 +280,8 @@ static void what_is_not_ours_stays(void **state)
 	assert_false(exists("gildiag.data/old.01"));
 	assert_false(exists("gildiag.data/old.02"));
 	assert_false(exists("gildiag.data/old.00/12.345"));
-	assert_true(exists("gildiag.data/old.00/notes.txt"));
-	assert_true(exists("gildiag.data/old.00/12.345.bak"));
+	assert_int_equal(gd_scratch_count("gildiag.data/old.00"),
+			 sizeof(others) / sizeof(others[0]));
 	assert_true(exists("gildiag.data/file"));
 	assert_true(exists("gildiag.data/unmarked/12.345"));
 	assert_true(exists("elsewhere/victim/12.345"));

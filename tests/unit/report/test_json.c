@@ -165,6 +165,19 @@ static void classes_add_up_to_the_time_of_the_threads(void **state)
 	}
 }
 
+static void causes_are_listed_where_there_was_any(void **state)
+{
+	json_t *report = render_story("fetch");
+	json_t *causes = at(report, "threads.0.causes");
+
+	(void)state;
+	assert_near(number_at(causes, "recv.wall_s"), 9.3, 1e-6);
+	assert_near(number_at(causes, "recv.count"), 620, 0);
+	assert_near(number_at(causes, "cpu_gil.wall_s"), 0.4, 1e-6); /* computing has no count */
+	assert_null(json_object_get(causes, "sem"));
+	json_decref(report);
+}
+
 static void shares_are_between_nothing_and_all(void **state)
 {
 	(void)state;
@@ -226,6 +239,28 @@ static void a_ceiling_that_nothing_sets_is_null_and_said(void **state)
 	assert_true(json_is_null(at(report, "predictions.0.speedup.ceiling")));
 	assert_string_equal(text_at(report, "predictions.0.flags.0"), "unbounded-by-this-program");
 	json_decref(report);
+}
+
+static void alternatives_and_phases_are_those_there_are(void **state)
+{
+	json_t *child = render_story("child"), *fetch = render_story("fetch");
+	json_t *doubtful = render_story("doubtful");
+
+	(void)state;
+	assert_int_equal(json_array_size(at(child, "recommendation.alternatives")), 0);
+	assert_int_equal(json_array_size(at(fetch, "recommendation.alternatives")), 1);
+	assert_string_equal(text_at(fetch, "recommendation.alternatives.0.action"), "asyncio");
+	assert_int_equal(json_array_size(at(fetch, "phases")), 2);
+	assert_string_equal(text_at(fetch, "phases.0.name"), "start");
+	assert_near(number_at(fetch, "phases.0.end_s"), 0.1, 1e-6);
+	assert_near(number_at(fetch, "phases.1.start_s"), 0.1, 1e-6);
+	assert_near(number_at(fetch, "phases.1.end_s"), 10, 1e-6);
+	assert_int_equal(json_array_size(at(doubtful, "phases")), 1);
+	assert_string_equal(text_at(doubtful, "phases.0.name"), "steady");
+	assert_near(number_at(doubtful, "phases.0.start_s"), 0, 0);
+	json_decref(child);
+	json_decref(fetch);
+	json_decref(doubtful);
 }
 
 static void losses_are_counted_by_what_was_lost(void **state)
@@ -307,10 +342,12 @@ int main(void)
 		cmocka_unit_test(every_kind_of_report_is_json),
 		cmocka_unit_test(times_are_seconds_and_nanoseconds),
 		cmocka_unit_test(classes_add_up_to_the_time_of_the_threads),
+		cmocka_unit_test(causes_are_listed_where_there_was_any),
 		cmocka_unit_test(shares_are_between_nothing_and_all),
 		cmocka_unit_test(what_was_not_measured_is_null),
 		cmocka_unit_test(a_program_without_a_gil_has_none),
 		cmocka_unit_test(a_ceiling_that_nothing_sets_is_null_and_said),
+		cmocka_unit_test(alternatives_and_phases_are_those_there_are),
 		cmocka_unit_test(losses_are_counted_by_what_was_lost),
 		cmocka_unit_test(every_process_and_its_threads_are_listed),
 		cmocka_unit_test(hostile_names_are_text_all_the_same),

@@ -291,6 +291,8 @@ static void folded_threads_are_one_row(void **state)
 	row->life = GD_RECORDING_TICKS(50);
 	row->ticks[GD_CAUSE_SEM] = GD_RECORDING_TICKS(40);
 	row->count[GD_CAUSE_SEM] = 7;
+	row->ticks[GD_CAUSE_CPU_GIL] = GD_RECORDING_TICKS(9);
+	row->cpu_in[GD_CAUSE_SEM] = GD_RECORDING_TICKS(0.5);
 	row->off_in[0] = GD_RECORDING_TICKS(2);
 	row->run_delay_ns = GD_RECORDING_NS(3);
 	row->yields = 5;
@@ -302,6 +304,8 @@ static void folded_threads_are_one_row(void **state)
 	assert_near(process.threads[1].times.life_s, 50, NEAR_S);
 	assert_near(process.threads[1].times.cause_s[GD_CAUSE_SEM], 40, NEAR_S);
 	assert_int_equal(process.threads[1].times.count[GD_CAUSE_SEM], 7);
+	assert_near(process.threads[1].times.cause_s[GD_CAUSE_CPU_GIL], 9, NEAR_S);
+	assert_near(process.threads[1].times.cpu_in_s[GD_CAUSE_SEM], 0.5, NEAR_S);
 	assert_near(process.threads[1].times.off_in_s[0], 2, NEAR_S);
 	assert_near(process.threads[1].times.run_delay_s, 3, NEAR_S);
 	assert_int_equal(process.threads[1].times.yields, 5);
@@ -439,6 +443,9 @@ static void a_gil_that_is_held_at_the_end_is_held_until_then(void **state)
 	recording.gils[0].taken = GD_RECORDING_AT(7);
 	process = load();
 	assert_near(process.gils[0].hold_s, 1, NEAR_S);
+	assert_false(process.gils[0].is_alive);
+	recording.gils[0].alive = 1;
+	assert_true(load().gils[0].is_alive);
 	recording.gils[0].holder = 1;
 	process = load();
 	assert_near(process.gils[0].hold_s, 4, NEAR_S);

@@ -154,6 +154,7 @@ static void a_program_that_gains_rights_is_told_apart(void **state)
 	assert_int_equal(inspect("./user"), GD_PROGRAM_SETUID);
 	gd_elf_write(&(struct gd_elf){.interpreter = GLIBC}, "group", 0755);
 	assert_int_equal(chown("group", (uid_t)-1, 65534), 0);
+	assert_int_equal(inspect("./group"), GD_PROGRAM_WATCHABLE);
 	assert_int_equal(chmod("group", 02755), 0);
 	assert_int_equal(inspect("./group"), GD_PROGRAM_SETUID);
 }

@@ -22,16 +22,21 @@ static void make_folder(const char *path)
 		assert_int_equal(errno, EEXIST);
 }
 
-/* A recording's folder, made at that second. */
-static void make_recording(const char *path, time_t second)
+/* A recording's folder, made at that instant. */
+static void make_recording_at(const char *path, time_t second, long ns)
 {
-	struct timespec times[2] = {{second, 0}, {second, 500}};
+	struct timespec times[2] = {{second, 0}, {second, ns}};
 	gd_autofree char *marker = NULL;
 
 	make_folder(path);
 	assert_true(asprintf(&marker, "%s/" GD_SESSION_MARKER, path) > 0);
 	gd_scratch_write(marker, "x", 1, 0600);
 	assert_int_equal(utimensat(AT_FDCWD, marker, times, 0), 0);
+}
+
+static void make_recording(const char *path, time_t second)
+{
+	make_recording_at(path, second, 500);
 }
 
 static void assert_found(const char *path, const char *expected)
@@ -102,6 +107,17 @@ static void other_places_are_looked_at_when_there_is_none_here(void **state)
 	assert_found(NULL, expected);
 	unsetenv("XDG_RUNTIME_DIR");
 	assert_int_equal(chdir(".."), 0);
+}
+
+static void within_a_second_the_nanoseconds_decide(void **state)
+{
+	(void)state;
+	make_folder("second");
+	make_recording_at("second/a", 1000, 2);
+	make_recording_at("second/b", 1000, 3);
+	make_recording_at("second/c", 1000, 1);
+	make_recording_at("second/d", 999, 9);
+	assert_found("second", "second/b");
 }
 
 static void a_marker_is_a_plain_file(void **state)
@@ -187,6 +203,7 @@ int main(void)
 		cmocka_unit_test(without_a_recording_the_sentence_says_how_to_make_one),
 		cmocka_unit_test(other_places_are_looked_at_when_there_is_none_here),
 		cmocka_unit_test(the_newest_marked_folder_is_meant),
+		cmocka_unit_test(within_a_second_the_nanoseconds_decide),
 		cmocka_unit_test(a_marker_is_a_plain_file),
 		cmocka_unit_test(a_recording_that_is_finished_is_not_asked_for),
 		cmocka_unit_test(a_sampler_at_work_is_asked_to_write),

@@ -57,6 +57,41 @@ static void a_module_is_found_among_our_own_options_only(void **state)
 	}
 }
 
+/* ---- Programs that cannot be started ---- */
+
+static int start(const char *name, char *ret_said, size_t size)
+{
+	static const struct gd_command command = {.name = "run"};
+	char *argv[] = {(char *)name, NULL};
+	struct gd_started started;
+	int saved = dup(STDERR_FILENO), ends[2], code;
+	ssize_t n;
+
+	assert_int_equal(pipe(ends), 0);
+	dup2(ends[1], STDERR_FILENO);
+	code = gd_start(&command, NULL, NULL, name != NULL, argv, &started);
+	dup2(saved, STDERR_FILENO);
+	close(ends[1]);
+	n = read(ends[0], ret_said, size - 1);
+	ret_said[n < 0 ? 0 : n] = 0;
+	close(ends[0]);
+	close(saved);
+	return code;
+}
+
+static void exit_codes_are_those_of_env(void **state)
+{
+	char said[256];
+
+	(void)state;
+	assert_int_equal(start(NULL, said, sizeof(said)), GD_EXIT_USAGE);
+	assert_non_null(strstr(said, "name a program to run"));
+	assert_int_equal(start("/nowhere/program", said, sizeof(said)), 127);
+	assert_string_equal(said, "gildiag: /nowhere/program was not found\n");
+	assert_int_equal(start("/dev/null", said, sizeof(said)), 126);
+	assert_string_equal(said, "gildiag: /dev/null is not executable\n");
+}
+
 /* What a process that finishes with this wait status ends with itself. */
 static int finish(int wait_status)
 {
@@ -101,6 +136,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_module_is_found_among_our_own_options_only),
+		cmocka_unit_test(exit_codes_are_those_of_env),
 		cmocka_unit_test(the_targets_end_is_ours),
 		cmocka_unit_test(a_signal_that_was_blocked_or_ignored_takes_us_all_the_same),
 	};

@@ -119,6 +119,51 @@ static void a_headline_leaves_room_for_its_confidence(void **state)
 			}
 }
 
+static void headlines_say_what_was_measured(void **state)
+{
+	static const struct {
+		enum gd_verdict_class class;
+		size_t kind;
+		bool is_python;
+		const char *headline;
+	} rows[] = {
+		{GD_VERDICT_COMPUTING, 1, true,
+		 "COMPUTING, one thread at a time: GIL held 100 % of the time."},
+		{GD_VERDICT_COMPUTING, 2, true,
+		 "COMPUTING in one thread, 100 % of the time, without the GIL."},
+		{GD_VERDICT_COMPUTING, 2, false,
+		 "COMPUTING in one thread at a time, 100 % of the time."},
+		{GD_VERDICT_COMPUTING, 4, true,
+		 "COMPUTING in parallel: 1.9 threads at once on 0.125 CPUs."},
+		{GD_VERDICT_WAITING, 5, true, "WAITING for a child process, 100 % of the time."},
+		{GD_VERDICT_WAITING, 6, true,
+		 "WAITING for the event loop's own timers, 100 % of the time."},
+		{GD_VERDICT_WAITING, 7, true,
+		 "WAITING: asleep 100 % of the time, one sleep after another."},
+		{GD_VERDICT_WAITING, 8, true,
+		 "WAITING: asleep 100 % of the time, several threads at once."},
+		{GD_VERDICT_WAITING, 9, true,
+		 "WAITING, one operation at a time, 100 % of the time."},
+		{GD_VERDICT_WAITING, 11, true,
+		 "WAITING, well overlapped: 123456 operations at once."},
+		{GD_VERDICT_MIXED, 10, true, "MIXED: computing 0 % of the time, waiting 100 %."},
+		{GD_VERDICT_IDLE, 12, true, "IDLE 100 % of the time: nothing was asked of it."},
+		{GD_VERDICT_UNKNOWN, 13, true,
+		 "CANNOT SAY: 100 % of the time it was off the CPU, unseen."},
+		{GD_VERDICT_UNKNOWN, 0, true, "CANNOT SAY: it did too little (1000 ms) to judge."},
+	};
+	char text[160];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct gd_judged judged =
+			judged_as(rows[i].kind, rows[i].class, 0, rows[i].is_python);
+
+		gd_words_headline(&judged, text, sizeof(text));
+		assert_string_equal(text, rows[i].headline);
+	}
+}
+
 static void every_advice_is_a_line_and_has_its_reason(void **state)
 {
 	char text[200], why[300];
@@ -207,6 +252,7 @@ int main(void)
 		cmocka_unit_test(the_states_of_a_gil_have_their_names),
 		cmocka_unit_test(actions_have_the_names_of_the_contract),
 		cmocka_unit_test(a_headline_leaves_room_for_its_confidence),
+		cmocka_unit_test(headlines_say_what_was_measured),
 		cmocka_unit_test(every_advice_is_a_line_and_has_its_reason),
 		cmocka_unit_test(advice_speaks_the_language_of_the_program),
 		cmocka_unit_test(a_gil_that_is_not_known_is_not_said_to_be_free),
