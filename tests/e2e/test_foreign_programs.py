@@ -3,6 +3,7 @@ import os
 import shutil
 import stat
 import subprocess
+import sys
 import tempfile
 import unittest
 
@@ -65,6 +66,28 @@ class Unwatched(Built):
         for name, compiler, package, sentence in KINDS:
             with self.subTest(kind=name):
                 self.assert_unwatched([self.build(name, compiler, package)], sentence)
+
+    def test_as_children(self):
+        """The agent keeps out of those that it would break, and counts them."""
+        spawn = "import os, sys; os._exit(os.waitpid(os.posix_spawn(sys.argv[1], sys.argv[1:], os.environ), 0)[1] >> 8)"
+        run = "import subprocess, sys; sys.exit(subprocess.run(sys.argv[1:]).returncode)"
+        for name, compiler, package, _ in KINDS:
+            if "static" in name:
+                continue
+            for starter in (["sh", "-c", '"$0" "$@"; exit $?'], ["env"], [sys.executable, "-S", "-c", spawn],
+                            [sys.executable, "-S", "-c", run]):
+                with self.subTest(kind=name, starter=starter[-1]):
+                    words = [*starter, self.build(name, compiler, package), "41"]
+                    with gildiag.Trial("plain") as trial:
+                        plain = trial.run(words, input=b"input")
+                    self.assertEqual(plain.returncode, 41)
+                    for form in ("record", "raw"):
+                        with gildiag.Trial(form) as trial:
+                            done = trial.run(words, input=b"input")
+                            self.assertEqual((done.returncode, done.stdout, done.stderr),
+                                             (41, plain.stdout, plain.stderr))
+                            trial.wait_for_samplers()
+                            self.assertEqual(trial.json()["recording"]["lost"]["processes"], 1)
 
     def test_a_script_for_such_a_program(self):
         interpreter = self.build("static", ["gcc", "-static"], "libc6-dev")
