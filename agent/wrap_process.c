@@ -4,6 +4,7 @@
  * nothing of ours is written.  An exec hands the session on, also to a program whose caller built
  * the environment itself.
  */
+#include "foreign.h"
 #include "lifecycle.h"
 #include "session.h"
 #include "span.h"
@@ -92,59 +93,74 @@ static bool is_our_preload(const char *entry)
 	       !strpbrk(entry, ": ");
 }
 
-static bool is_filtered(void)
-{
-	return gd_process->flags & GD_FLAG_SECCOMP;
-}
+/* What the environment of a successor becomes. */
+struct handover {
+	size_t count;	/* pointers that a changed copy has at most; 0: pass it on as it is */
+	bool stays_out; /* without the agent: it would be fatal there */
+};
 
 /*
- * How many pointers a copy of envp that names the session too would have; 0: pass envp on as it is.
- * Only where the agent itself is passed on: an environment without it was meant to be clean.
+ * Only where the agent itself is passed on: an environment without it was meant to be clean.  A
+ * seccomp filter outlives an exec, and what the agent does when it wakes may be fatal under it.
  */
-static size_t count_with_session(char *const *envp)
+static struct handover plan(int folder, const char *path, char *const *envp)
 {
 	bool has_agent = false, has_session = false;
+	struct handover handover = {0, false};
 	size_t n = 0;
 
 	if (!gd_arch_may_point(envp) || !gd_process || !gd_session_variable[0])
-		return 0;
+		return handover;
 	for (; envp[n]; n++) {
 		if (n == ENV_MAX)
-			return 0;
+			return handover;
 		has_session |= begins_with(envp[n], ENV_SESSION);
 		has_agent |=
 			begins_with(envp[n], "LD_PRELOAD=") && strstr(envp[n], "libgildiag-agent");
 	}
-	return has_agent && (!has_session || is_filtered()) ? n + 2 : 0;
+	if (!has_agent)
+		return handover;
+	handover.stays_out =
+		gd_process->flags & GD_FLAG_SECCOMP || (path && gd_foreign_is(folder, path));
+	if (handover.stays_out || !has_session)
+		handover.count = n + 2;
+	return handover;
 }
 
-/* A filter outlives an exec: what the agent does when it wakes there may be fatal.  It stays out.
- */
-static char *const *copy_with_session(char **room, size_t count, char *const *envp)
+/* A name that is looked for in PATH is not looked at. */
+static const char *as_path(const char *file)
+{
+	return gd_arch_may_point(file) && strchr(file, '/') ? file : NULL;
+}
+
+static char *const *change(char **room, const struct handover *handover, char *const *envp)
 {
 	size_t n = 0;
 
-	for (size_t i = 0; i + 2 < count; i++)
-		if (!is_filtered() || !is_our_preload(envp[i]))
+	for (size_t i = 0; i + 2 < handover->count; i++)
+		if (!handover->stays_out || !is_our_preload(envp[i]))
 			room[n++] = envp[i];
-	if (!is_filtered())
+	if (!handover->stays_out)
 		room[n++] = gd_session_variable;
+	else
+		gd_arena_lose(GD_LOST_CHILDREN);
 	room[n] = NULL;
 	return room;
 }
 
 /* On the caller's stack, as libc does it: a vfork child may not allocate. */
-#define WITH_SESSION(count, envp)                                                                  \
-	((count) ? copy_with_session(__builtin_alloca((count) * sizeof(char *)), count, envp)      \
+#define HAND_OVER(handover, envp)                                                                  \
+	((handover).count                                                                          \
+		 ? change(__builtin_alloca((handover).count * sizeof(char *)), &handover, envp)    \
 		 : (envp))
 
 GD_EXPORT int execve(const char *path, char *const argv[], char *const envp[])
 {
-	size_t count = count_with_session(envp);
+	struct handover handover = plan(AT_FDCWD, path, envp);
 	int ret;
 
 	gd_lifecycle_exec();
-	ret = GD_REAL(execve)(path, argv, WITH_SESSION(count, envp));
+	ret = GD_REAL(execve)(path, argv, HAND_OVER(handover, envp));
 	gd_lifecycle_exec_failed();
 	return ret;
 }
@@ -156,11 +172,11 @@ GD_EXPORT int execv(const char *path, char *const argv[])
 
 GD_EXPORT int execvpe(const char *file, char *const argv[], char *const envp[])
 {
-	size_t count = count_with_session(envp);
+	struct handover handover = plan(AT_FDCWD, as_path(file), envp);
 	int ret;
 
 	gd_lifecycle_exec();
-	ret = GD_REAL_OR_ENOSYS(execvpe, file, argv, WITH_SESSION(count, envp));
+	ret = GD_REAL_OR_ENOSYS(execvpe, file, argv, HAND_OVER(handover, envp));
 	gd_lifecycle_exec_failed();
 	return ret;
 }
@@ -172,22 +188,22 @@ GD_EXPORT int execvp(const char *file, char *const argv[])
 
 GD_EXPORT int fexecve(int fd, char *const argv[], char *const envp[])
 {
-	size_t count = count_with_session(envp);
+	struct handover handover = plan(fd, NULL, envp);
 	int ret;
 
 	gd_lifecycle_exec();
-	ret = GD_REAL(fexecve)(fd, argv, WITH_SESSION(count, envp));
+	ret = GD_REAL(fexecve)(fd, argv, HAND_OVER(handover, envp));
 	gd_lifecycle_exec_failed();
 	return ret;
 }
 
 GD_EXPORT int execveat(int fd, const char *path, char *const argv[], char *const envp[], int flags)
 {
-	size_t count = count_with_session(envp);
+	struct handover handover = plan(fd, path, envp);
 	int ret;
 
 	gd_lifecycle_exec();
-	ret = GD_REAL_OR_ENOSYS(execveat, fd, path, argv, WITH_SESSION(count, envp), flags);
+	ret = GD_REAL_OR_ENOSYS(execveat, fd, path, argv, HAND_OVER(handover, envp), flags);
 	gd_lifecycle_exec_failed();
 	return ret;
 }
@@ -260,10 +276,10 @@ GD_EXPORT int posix_spawn(pid_t *restrict pid, const char *restrict path,
 			  const posix_spawnattr_t *restrict attr, char *const argv[restrict],
 			  char *const envp[restrict])
 {
-	size_t count = count_with_session(envp);
+	struct handover handover = plan(AT_FDCWD, path, envp);
 
 	return GD_REAL(posix_spawn)(pid, path, actions, attr, argv,
-				    (char **)WITH_SESSION(count, envp));
+				    (char **)HAND_OVER(handover, envp));
 }
 
 GD_EXPORT int posix_spawnp(pid_t *restrict pid, const char *restrict file,
@@ -271,10 +287,10 @@ GD_EXPORT int posix_spawnp(pid_t *restrict pid, const char *restrict file,
 			   const posix_spawnattr_t *restrict attr, char *const argv[restrict],
 			   char *const envp[restrict])
 {
-	size_t count = count_with_session(envp);
+	struct handover handover = plan(AT_FDCWD, as_path(file), envp);
 
 	return GD_REAL(posix_spawnp)(pid, file, actions, attr, argv,
-				     (char **)WITH_SESSION(count, envp));
+				     (char **)HAND_OVER(handover, envp));
 }
 
 /* ---- The end --------------------------------------------------------------------------------- */

@@ -31,17 +31,16 @@ static void pass_on(int signal, siginfo_t *info, void *context)
 	errno = saved_errno;
 }
 
-/* A signal that was ignored when we came (nohup) stays ignored, for us and for the target. */
+/*
+ * The target was forked before: what was ignored when we came (nohup, a shell's background job) is
+ * ignored there.  It may change its mind, so that we pass everything on.
+ */
 static void catch_signals(void)
 {
 	struct sigaction action = {.sa_sigaction = pass_on, .sa_flags = SA_SIGINFO | SA_RESTART};
 
-	for (size_t i = 0; i < PASSED_ON; i++) {
-		struct sigaction before;
-
-		if (sigaction(passed_on[i], NULL, &before) == 0 && before.sa_handler != SIG_IGN)
-			sigaction(passed_on[i], &action, NULL);
-	}
+	for (size_t i = 0; i < PASSED_ON; i++)
+		sigaction(passed_on[i], &action, NULL);
 }
 
 /* Where SIGCHLD is ignored the kernel keeps no exit status: not for us, but for the target it

@@ -5,6 +5,7 @@ import json
 import os
 import select
 import shutil
+import signal
 import subprocess
 import tempfile
 import time
@@ -21,6 +22,10 @@ PROGRAMS = os.path.join(BUILD, "tests", "workloads")
 BEHAVIOUR = os.path.join(BUILD, "tests", "programs")
 PROGRAM_SOURCES = os.path.join(ROOT, "tests", "programs")
 FORMS = ("run", "raw")
+
+# A shell's background job begins with these ignored, and would hand that on to all programs.
+signal.signal(signal.SIGINT, signal.default_int_handler)
+signal.signal(signal.SIGQUIT, signal.SIG_DFL)
 
 
 class Result:

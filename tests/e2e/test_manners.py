@@ -7,7 +7,8 @@ import unittest
 import gildiag
 
 FORMS = ("record", "raw")
-PROGRAMS = ("errors_locks", "errors_io", "interrupts", "cancels", "locks", "signals", "threads")
+PROGRAMS = ("errors_locks", "errors_io", "interrupts", "cancels", "locks", "signals", "threads", "filters",
+            "libraries", "allocator")
 
 
 def cases_of(name):

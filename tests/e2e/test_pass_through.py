@@ -159,6 +159,21 @@ class PassThrough(unittest.TestCase):
                 self.assertEqual(process.returncode, 7)
                 self.assert_report(trial, subprocess.CompletedProcess([], 7, out, err))
 
+    def test_signals_that_were_ignored_reach_a_target_that_handles_them(self):
+        def ignore():
+            for number in (signal.SIGINT, signal.SIGQUIT, signal.SIGTERM):
+                signal.signal(number, signal.SIG_IGN)
+        for form in FORMS:
+            with gildiag.trial(self, form) as trial:
+                with trial.start([sys.executable, "-c", COUNTER], preexec_fn=ignore) as process:
+                    expect_line(self, process, "^ready")
+                    for number in (signal.SIGINT, signal.SIGTERM):
+                        process.send_signal(number)
+                        expect_line(self, process, "^got %d$" % number)
+                    process.send_signal(signal.SIGUSR2)
+                    process.communicate(timeout=60)
+                self.assertEqual(process.returncode, 7)
+
     def test_a_hangup_that_was_ignored_stays_ignored(self):
         def nohup():
             signal.signal(signal.SIGHUP, signal.SIG_IGN)
