@@ -206,6 +206,8 @@ void gd_tree_add_short(struct gd_tree *tree, const struct gd_target *target)
 	row = &tree->shorts[section->used];
 	row->pid = process->pid;
 	row->ppid = process->ppid;
+	row->exit_code = process->exit_code;
+	row->end = process->end;
 	row->start_ns = process->first.monotonic_ns;
 	row->end_ns = process->last.monotonic_ns;
 	row->cpu_ns = cpu_ns(target);

@@ -170,12 +170,14 @@ GD_ASSERT_SIZE(gd_pipe, 32);
 struct gd_short {
 	int32_t pid;
 	int32_t ppid;
+	int32_t exit_code; /* with GD_END_EXIT */
+	uint32_t end;	   /* GD_END_* */
 	uint64_t start_ns; /* CLOCK_MONOTONIC */
 	uint64_t end_ns;
 	uint64_t cpu_ns;
 	uint64_t children_cpu_ns;
 	char command[40]; /* the end of it */
 };
-GD_ASSERT_SIZE(gd_short, 80);
+GD_ASSERT_SIZE(gd_short, 88);
 
 #endif

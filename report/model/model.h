@@ -146,8 +146,10 @@ struct gd_process_model {
 /* A process that did next to nothing: shells and what they call. */
 struct gd_short_model {
 	int32_t pid, ppid;
-	double start_s, cpu_s;
-	const char *command;
+	double start_s, end_s, cpu_s;
+	bool has_exit_code;
+	int exit_code;
+	const char *command; /* the end of it */
 };
 
 struct gd_session_model {
@@ -155,6 +157,7 @@ struct gd_session_model {
 	struct gd_process_model *processes; /* in order of start */
 	size_t process_count;
 	size_t unreadable;	       /* files that were refused */
+	bool has_sampler_file;
 	struct gd_process_model *tree; /* joints and samples of all at once; NULL: not seen */
 	struct gd_short_model *shorts;
 	size_t short_count;

@@ -23,6 +23,9 @@ static int load_shorts(const struct gd_file *file, struct gd_session_model *sess
 		one->pid = row.pid;
 		one->ppid = row.ppid;
 		one->start_s = (double)row.start_ns / 1e9;
+		one->end_s = (double)row.end_ns / 1e9;
+		one->has_exit_code = row.end == GD_END_EXIT;
+		one->exit_code = row.exit_code;
 		one->cpu_s = (double)row.cpu_ns / 1e9;
 		one->command = gd_pool_text(session->pool, row.command, sizeof(row.command));
 		if (!one->command)
@@ -42,6 +45,7 @@ int gd_load_tree(int folder, struct gd_session_model *session)
 
 	if (gd_file_open(folder, GD_SESSION_TREE, GD_SESSION_TREE, &file, NULL) != 0)
 		return 0;
+	session->has_sampler_file = true;
 	tree = gd_pool_alloc(session->pool, 1, sizeof(*tree));
 	err = tree ? gd_load_joints(&file, session->pool, tree) : -ENOMEM;
 	if (!err)

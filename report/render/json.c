@@ -178,6 +178,25 @@ static json_t *make_processes(const struct gd_analysis *analysis)
 	return array;
 }
 
+/* Those too small for a file of their own. */
+static json_t *make_short_processes(const struct gd_session_model *session)
+{
+	json_t *array = json_array();
+
+	for (size_t i = 0; i < session->short_count; i++) {
+		const struct gd_short_model *one = &session->shorts[i];
+
+		json_array_append_new(
+			array,
+			json_pack("{s:i, s:i, s:o, s:{s:o}, s:o, s:o}", "pid", one->pid, "ppid",
+				  one->ppid, "command", text(one->command), "exit", "code",
+				  one->has_exit_code ? json_integer(one->exit_code) : json_null(),
+				  "duration_s", number(one->end_s - one->start_s), "cpu_s",
+				  number(one->cpu_s)));
+	}
+	return array;
+}
+
 /* ---- Verdict --------------------------------------------------------------------------------- */
 
 static json_t *make_reasons(const struct gd_reason *reasons, size_t count)
@@ -411,7 +430,7 @@ static json_t *make_recording(const struct gd_analysis *analysis)
 	const struct gd_session_model *session = analysis->session;
 	uint64_t lost[GD_LOST_COUNT] = {0}, rows[GD_SECTION_COUNT] = {0};
 	uint64_t unfollowed = analysis->unfollowed;
-	bool complete = true, collected = false;
+	bool complete = true, collected = session->has_sampler_file;
 	json_t *sources = json_array();
 	double end_s = 0;
 
@@ -464,9 +483,10 @@ int gd_json_render(const struct gd_analysis *analysis, FILE *out)
 {
 	const struct gd_judged *judged = analysis->main;
 	json_t *report = json_pack(
-		"{s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "schema",
+		"{s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "schema",
 		"gildiag.report/1", "recording", make_recording(analysis), "machine",
-		make_machine(judged->process), "processes", make_processes(analysis), "verdict",
+		make_machine(judged->process), "processes", make_processes(analysis),
+		"short_processes", make_short_processes(analysis->session), "verdict",
 		make_verdict(judged), "recommendation", make_recommendation(judged), "time",
 		make_time(judged), "gil", make_gil(judged), "predictions",
 		make_predictions(&analysis->ceilings), "functions", make_functions(judged),

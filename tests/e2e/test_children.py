@@ -14,6 +14,11 @@ CASES = ("forks", "grandchildren", "forks-from-threads", "daemons", "vforks", "v
          "bare-then-proper", "clones-vm")
 
 
+# Waited for by their parents, and never seen: no fork handler runs in a bare clone, and a vfork's
+# child that finds no program to execute comes and goes without one.
+UNFOLLOWED = {"bare-forks": 9, "clones-vm": 1, "vforks-that-fail": 3, "vforks-that-redirect": 1}
+
+
 class Told:
     """A child's line on descriptor 9."""
 
@@ -33,6 +38,10 @@ def run_told(trial, words, **popen):
     return done, told
 
 
+def all_processes(report):
+    return report["processes"] + report["short_processes"]
+
+
 class Children(unittest.TestCase):
     def record(self, form, case):
         """Runs it plain and in the form; both say the same.  Returns the children and the report."""
@@ -49,7 +58,7 @@ class Children(unittest.TestCase):
             session = os.path.realpath(trial.sessions()[0])
             trial.wait_for_samplers()
             report = trial.json()
-            self.assertEqual(report["recording"]["lost"]["processes"], 0)
+            self.assertEqual(report["recording"]["lost"]["processes"], UNFOLLOWED.get(case, 0))
             for child in told:
                 self.assertIn(child.session, (session,) if child.has_agent else (session, "none"))
             return told, report
@@ -62,7 +71,7 @@ class Children(unittest.TestCase):
                 if report is None:
                     continue
                 with self.subTest(form=form, case=case):
-                    pids = {process["pid"] for process in report["processes"]}
+                    pids = {process["pid"] for process in all_processes(report)}
                     followed = {child.pid for child in told if child.has_agent}
                     self.assertEqual(followed - pids, set())
                     clean = {child.pid for child in told if not child.has_agent}
@@ -81,7 +90,7 @@ class Children(unittest.TestCase):
                 if report is None:
                     continue
                 with self.subTest(form=form, case=case):
-                    seen = {process["exit"]["code"] for process in report["processes"]}
+                    seen = {process["exit"]["code"] for process in all_processes(report)}
                     self.assertEqual(codes - seen, set(), report["processes"])
 
     def test_clean_environments_stay_clean(self):
@@ -198,7 +207,7 @@ class PythonChildren(unittest.TestCase):
                     self.assertEqual(said["pool"], "[0, 1, 4, 9, 16]")
                     trial.wait_for_samplers()
                     report = trial.json()
-                    codes = {process["exit"]["code"] for process in report["processes"]}
+                    codes = {process["exit"]["code"] for process in all_processes(report)}
                     expected = {40, 41, 42, 43, 45, 3, 0} | ({44} if python.minor >= (3, 8) else set())
                     self.assertEqual(expected - codes, set())
                     self.assertTrue(report["recording"]["complete"])
