@@ -19,7 +19,7 @@ extern uint64_t gd_clock_ticks_per_us;
 
 static inline uint64_t gd_clock_read_ns(clockid_t clock)
 {
-	struct timespec now = {0, 0};
+	struct timespec now = { 0, 0 };
 
 	if (clock == CLOCK_MONOTONIC && gd_real.clock_gettime)
 		gd_real.clock_gettime(clock, &now); /* vDSO: no system call */

@@ -15,17 +15,17 @@
 #include <sys/stat.h>
 #include <sys/un.h>
 
-#define FD_MAX	    65536
+#define FD_MAX      65536
 #define EPOLL_MAX   64 /* sets */
 #define SEARCH_BACK 64 /* rows of pipes */
 
 struct fd_entry {
 	uint8_t role;
 	uint8_t is_outstanding;
-	uint8_t set_plus_1;	/* of EPOLL_MAX; where this one is a member */
+	uint8_t set_plus_1;     /* of EPOLL_MAX; where this one is a member */
 	uint8_t own_set_plus_1; /* where this one is the epoll set */
-	int32_t peer;		/* the other end, for GD_ROLE_OWN; -1 elsewhere */
-	uint32_t pipe_plus_1;	/* row of PIPES */
+	int32_t peer;           /* the other end, for GD_ROLE_OWN; -1 elsewhere */
+	uint32_t pipe_plus_1;   /* row of PIPES */
 };
 
 struct epoll_set {
@@ -148,12 +148,12 @@ static enum gd_role ask_anonymous(int fd)
 		const char *name;
 		enum gd_role role;
 	} names[] = {
-		{"anon_inode:[eventfd]", GD_ROLE_OWN},
-		{"anon_inode:[timerfd]", GD_ROLE_TIMER},
-		{"anon_inode:[eventpoll]", GD_ROLE_EPOLL},
-		{"anon_inode:[pidfd]", GD_ROLE_CHILD},
-		{"pidfd:", GD_ROLE_CHILD}, /* since Linux 6.9 on a file system of its own */
-		{"anon_inode:[signalfd]", GD_ROLE_SIGNAL},
+		{ "anon_inode:[eventfd]", GD_ROLE_OWN },
+		{ "anon_inode:[timerfd]", GD_ROLE_TIMER },
+		{ "anon_inode:[eventpoll]", GD_ROLE_EPOLL },
+		{ "anon_inode:[pidfd]", GD_ROLE_CHILD },
+		{ "pidfd:", GD_ROLE_CHILD }, /* since Linux 6.9 on a file system of its own */
+		{ "anon_inode:[signalfd]", GD_ROLE_SIGNAL },
 	};
 	char path[32] = "/proc/self/fd/";
 	char link[64] = "";
@@ -361,7 +361,7 @@ void gd_fd_forget(int fd)
 		add(&set->roles[entry->role], -1);
 	if (entry->own_set_plus_1)
 		dissolve(entry);
-	*entry = (struct fd_entry){.peer = -1};
+	*entry = (struct fd_entry){ .peer = -1 };
 }
 
 void gd_fd_forget_range(unsigned int first, unsigned int last)

@@ -19,12 +19,12 @@ enum gd_role {
 	GD_ROLE_OWN,   /* pipe, socketpair or eventfd whose other end is in this process */
 	GD_ROLE_TIMER, /* timerfd */
 	GD_ROLE_EPOLL,
-	GD_ROLE_CHILD,	/* pidfd */
+	GD_ROLE_CHILD,  /* pidfd */
 	GD_ROLE_SIGNAL, /* signalfd */
 	GD_ROLE_LISTENER,
 	GD_ROLE_ACCEPTED, /* the other side came to us */
-	GD_ROLE_CLIENT,	  /* we went to the other side */
-	GD_ROLE_SOCKET,	  /* not connected yet */
+	GD_ROLE_CLIENT,   /* we went to the other side */
+	GD_ROLE_SOCKET,   /* not connected yet */
 	GD_ROLE_OTHER,
 	GD_ROLE_COUNT
 };
@@ -34,7 +34,7 @@ struct gd_fd_set {
 	uint32_t servers; /* listeners and accepted ones */
 	uint32_t clients;
 	uint32_t outstanding; /* of the clients */
-	uint32_t own;	      /* own pipes and events */
+	uint32_t own;         /* own pipes and events */
 	uint32_t timers;
 	uint32_t children;
 	uint32_t pipes;

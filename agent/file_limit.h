@@ -24,7 +24,7 @@ static inline uint64_t gd_file_limit_begin(void)
 static inline void gd_file_limit_end(uint64_t before, long err)
 {
 	uint64_t signal = GD_SIGXFSZ_BIT;
-	struct timespec now = {0, 0};
+	struct timespec now = { 0, 0 };
 
 	if (err == -27 && !(before & signal)) /* EFBIG: take the signal that came with it */
 		gd_syscall(SYS_rt_sigtimedwait, &signal, NULL, &now, sizeof(signal));

@@ -87,8 +87,8 @@ static bool has_other_loader(const struct program *program)
 
 bool gd_foreign_is(int folder, const char *path)
 {
-	struct program program = {
-		.fd = gd_syscall(SYS_openat, folder, path, O_RDONLY | O_CLOEXEC | O_NONBLOCK, 0)};
+	struct program program = { .fd = gd_syscall(SYS_openat, folder, path,
+						    O_RDONLY | O_CLOEXEC | O_NONBLOCK, 0) };
 	const Elf64_Ehdr *header = &program.head.header;
 	bool is_foreign = false;
 	long n;

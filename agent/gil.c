@@ -9,7 +9,7 @@
 #include <string.h>
 #include <sys/uio.h>
 
-#define LAST_HOLDER 24	 /* before cond: PyThreadState *last_holder */
+#define LAST_HOLDER 24   /* before cond: PyThreadState *last_holder */
 #define NEGATIVES   4096 /* conditions known to be none, direct mapped */
 
 struct gd_gil_known gd_gils[GD_GIL_CAPACITY];
@@ -24,11 +24,11 @@ struct surroundings {
 	int32_t locked; /* x - 104 */
 	int32_t padding;
 	uint64_t switch_number;
-	char cond[48];		 /* x - 88 */
-	int32_t mutex[2];	 /* x - 40: lock, count */
-	int32_t mutex_owner;	 /* x - 32 */
-	char mutex_rest[28];	 /* to x */
-	char switch_cond[48];	 /* x */
+	char cond[48];           /* x - 88 */
+	int32_t mutex[2];        /* x - 40: lock, count */
+	int32_t mutex_owner;     /* x - 32 */
+	char mutex_rest[28];     /* to x */
+	char switch_cond[48];    /* x */
 	int32_t switch_mutex[2]; /* x + 48 */
 	int32_t switch_mutex_owner;
 };
@@ -47,8 +47,8 @@ static uintptr_t *negative_of(uintptr_t cond)
 static bool read_surroundings(uintptr_t cond, struct surroundings *ret)
 {
 	uintptr_t from = cond - offsetof(struct surroundings, switch_cond);
-	struct iovec local = {ret, sizeof(*ret)};
-	struct iovec remote = {(void *)from, sizeof(*ret)};
+	struct iovec local = { ret, sizeof(*ret) };
+	struct iovec remote = { (void *)from, sizeof(*ret) };
 
 	if (from / GD_PAGE_BYTES == (from + sizeof(*ret) - 1) / GD_PAGE_BYTES) {
 		memcpy(ret, (const void *)from, sizeof(*ret));

@@ -5,15 +5,15 @@
  * structure around the first signal is what tells (3.7 to 3.15, Python/ceval_gil.c):
  *
  *   struct _gil_runtime_state from cond c on x86-64 glibc:
- *     interval c-32, last_holder c-24, locked c-16, mutex c+48, switch_cond c+88, switch_mutex
- * c+136
+ *     interval c-32, last_holder c-24, locked c-16, mutex c+48, switch_cond c+88,
+ *     switch_mutex c+136
  */
 #ifndef GD_GIL_H
 #define GD_GIL_H
 
 #include "thread.h"
 
-#define GD_GIL_MUTEX	    48
+#define GD_GIL_MUTEX        48
 #define GD_GIL_SWITCH_COND  88
 #define GD_GIL_SWITCH_MUTEX 136
 

@@ -12,8 +12,8 @@
 
 enum { TEXTS, FRAMES, STACKS, SAMPLES, INDICES };
 
-static const uint32_t index_sizes[INDICES] = {65536, 2 * GD_FRAME_CAPACITY, 2 * GD_STACK_CAPACITY,
-					      2 * GD_SAMPLE_CAPACITY};
+static const uint32_t index_sizes[INDICES] = { 65536, 2 * GD_FRAME_CAPACITY, 2 * GD_STACK_CAPACITY,
+					       2 * GD_SAMPLE_CAPACITY };
 static uint32_t *indices[INDICES];
 
 struct lookup {
@@ -100,7 +100,7 @@ static uint32_t text_add(const void *content)
 
 uint32_t gd_intern_text(const char *text)
 {
-	struct lookup lookup = {TEXTS, hash_bytes(text, strlen(text)), text_equals, text_add};
+	struct lookup lookup = { TEXTS, hash_bytes(text, strlen(text)), text_equals, text_add };
 
 	return intern(&lookup, text);
 }
@@ -136,7 +136,8 @@ static uint32_t frame_add(const void *content)
 
 uint32_t gd_intern_frame(const struct gd_frame *frame)
 {
-	struct lookup lookup = {FRAMES, hash_bytes(frame, sizeof(*frame)), frame_equals, frame_add};
+	struct lookup lookup = { FRAMES, hash_bytes(frame, sizeof(*frame)), frame_equals,
+				 frame_add };
 
 	return intern(&lookup, frame);
 }
@@ -161,7 +162,7 @@ static uint32_t stack_add(const void *content)
 
 uint32_t gd_intern_stack(struct gd_stack *stack)
 {
-	struct lookup lookup = {STACKS, 0, stack_equals, stack_add};
+	struct lookup lookup = { STACKS, 0, stack_equals, stack_add };
 
 	stack->hash = hash_bytes(stack->frames, stack->count * sizeof(stack->frames[0]));
 	lookup.hash = stack->hash;
@@ -181,9 +182,9 @@ static uint32_t sample_add(const void *content)
 
 struct gd_sample *gd_intern_sample(uint32_t stack, uint32_t cause, uint64_t address)
 {
-	struct gd_sample wanted = {.stack = stack, .cause = cause, .address = address};
-	struct lookup lookup = {SAMPLES, hash_bytes(&wanted, offsetof(struct gd_sample, weight)),
-				sample_equals, sample_add};
+	struct gd_sample wanted = { .stack = stack, .cause = cause, .address = address };
+	struct lookup lookup = { SAMPLES, hash_bytes(&wanted, offsetof(struct gd_sample, weight)),
+				 sample_equals, sample_add };
 	uint32_t id = intern(&lookup, &wanted);
 
 	return id ? row_of(GD_SECTION_SAMPLES, id) : NULL;

@@ -9,8 +9,8 @@
 #include <sys/mman.h>
 
 #define INDEX_SIZE  (2 * GD_LOCK_CAPACITY) /* at most half full */
-#define PROBES	    64
-#define NO_ROW	    UINT32_MAX /* the table was full when it was first waited for */
+#define PROBES      64
+#define NO_ROW      UINT32_MAX /* the table was full when it was first waited for */
 #define PARKED_SIZE 4096
 #define STACK_REACH 65536 /* a wait_entry lies this close above the wrapper's frame */
 
@@ -171,7 +171,7 @@ void gd_lock_blame(struct gd_lock_holder *holders, uint64_t site, uint64_t blame
 
 struct gd_release gd_lock_release(struct gd_local *self, uintptr_t key)
 {
-	struct gd_release release = {.row = gd_lock_find(key)};
+	struct gd_release release = { .row = gd_lock_find(key) };
 
 	if (!gd_lock_give(self, key, &release.held))
 		release.held.key = 0;

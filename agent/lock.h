@@ -37,7 +37,7 @@ static inline void gd_lock_hold(struct gd_local *self, uintptr_t key, uint64_t n
 				uint64_t accrued, uintptr_t returns_to)
 {
 	self->held[self->held_next++ % GD_HELD_MAX] =
-		(struct gd_held){key, now, accrued, returns_to};
+		(struct gd_held){ key, now, accrued, returns_to };
 }
 
 /* Gives it back; false: this thread did not acquire it, or too many others since. */

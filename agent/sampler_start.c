@@ -39,8 +39,8 @@ static char inner_stack[STACK_BYTES] __attribute__((aligned(16)));
 /* Where the sampler may be, seen from the agent: in the build tree and after an installation. */
 static bool find_paths(struct start *start)
 {
-	static const char *const relative[2] = {"/../../libexec/gildiag/gildiag-sampler",
-						"/../../../libexec/gildiag/gildiag-sampler"};
+	static const char *const relative[2] = { "/../../libexec/gildiag/gildiag-sampler",
+						 "/../../../libexec/gildiag/gildiag-sampler" };
 	Dl_info info;
 	size_t folder;
 

@@ -66,8 +66,8 @@ static bool make_folder(const char *base)
 static bool make_session(void)
 {
 	char cwd[GD_SESSION_PATH_BYTES];
-	const char *bases[4] = {NULL, gd_env_get(GD_ENV_RUNTIME_DIR), gd_env_get(GD_ENV_TMPDIR),
-				"/tmp"};
+	const char *bases[4] = { NULL, gd_env_get(GD_ENV_RUNTIME_DIR), gd_env_get(GD_ENV_TMPDIR),
+				 "/tmp" };
 
 	if (gd_syscall(SYS_getcwd, cwd, sizeof(cwd)) > 0 && cwd[0] == '/')
 		bases[0] = cwd[1] ? cwd : "";
@@ -153,16 +153,17 @@ static int open_socket(int call)
 /* One message with the descriptor beside it; the sampler may be busy, the kernel keeps it. */
 static bool hand_over(int memfd)
 {
-	struct gd_hello hello = {GD_HELLO_MAGIC, GD_ABI_MAJOR, GD_HELLO_WATCH, gd_process->pid, 0};
+	struct gd_hello hello = { GD_HELLO_MAGIC, GD_ABI_MAJOR, GD_HELLO_WATCH, gd_process->pid,
+				  0 };
 	union {
 		struct cmsghdr header;
 		char space[CMSG_SPACE(sizeof(int))];
-	} control = {0};
-	struct iovec iov = {&hello, sizeof(hello)};
-	struct msghdr msg = {.msg_iov = &iov,
-			     .msg_iovlen = 1,
-			     .msg_control = &control,
-			     .msg_controllen = sizeof(control)};
+	} control = { 0 };
+	struct iovec iov = { &hello, sizeof(hello) };
+	struct msghdr msg = { .msg_iov = &iov,
+			      .msg_iovlen = 1,
+			      .msg_control = &control,
+			      .msg_controllen = sizeof(control) };
 	int fd = open_socket(SYS_connect);
 	long sent;
 

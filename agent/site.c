@@ -13,7 +13,7 @@
 GD_OLD_SYMBOL(dlsym);
 GD_OLD_SYMBOL(dlerror);
 
-#define MEAN_US	    1000
+#define MEAN_US     1000
 #define TRIALS_MAX  20 /* first walks that may fail: the interpreter was still starting */
 #define ADDRESS_MAX (1ull << 47)
 #define LOCK_DEPTH  8 /* frames looked at for the user's own */
@@ -41,8 +41,8 @@ static bool read_directly(void *arg, uint64_t address, void *buf, size_t size_by
 
 static bool read_carefully(void *arg, uint64_t address, void *buf, size_t size_bytes)
 {
-	struct iovec local = {buf, size_bytes};
-	struct iovec remote = {(void *)(uintptr_t)address, size_bytes};
+	struct iovec local = { buf, size_bytes };
+	struct iovec remote = { (void *)(uintptr_t)address, size_bytes };
 
 	(void)arg;
 	return gd_syscall(SYS_process_vm_readv, gd_process->pid, &local, 1, &remote, 1, 0) ==
@@ -69,7 +69,7 @@ static uint64_t address_of(const char *symbol)
 
 void gd_site_init(const char *version)
 {
-	struct gd_memory careful = {read_carefully, NULL};
+	struct gd_memory careful = { read_carefully, NULL };
 
 	python.memory = careful;
 	python.types.code = address_of("PyCode_Type");
@@ -141,7 +141,8 @@ static uint32_t name_frame(const struct gd_cpython_frame *frame, bool *ret_is_li
 	return row.file && row.function ? gd_intern_frame(&row) : 0;
 }
 
-/* The row of a frame, from the thread's cache if it is the same code still; NULL: cannot be named.
+/*
+ * The row of a frame, from the thread's cache if it is the same code still; NULL: cannot be named.
  */
 static const struct gd_site_cached *find_frame(struct gd_local *self,
 					       const struct gd_cpython_frame *frame)
@@ -168,7 +169,7 @@ _Static_assert(GD_SITE_CACHE == 32, "five bits of the hash choose the entry");
 static uint32_t take_stack(struct gd_local *self)
 {
 	struct gd_cpython_frame frames[GD_STACK_DEPTH + 1];
-	struct gd_stack stack = {.count = 0};
+	struct gd_stack stack = { .count = 0 };
 	int count = walk(self, frames, GD_STACK_DEPTH + 1);
 
 	for (int i = 0; i < count && i < GD_STACK_DEPTH; i++) {

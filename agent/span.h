@@ -19,7 +19,7 @@ struct gd_span {
 static inline struct gd_span gd_span_begin_at(uint16_t cause, uint64_t object, uint32_t outside,
 					      struct gd_here here)
 {
-	struct gd_span span = {.self = gd_thread_get(), .lock = NULL, .cause = cause};
+	struct gd_span span = { .self = gd_thread_get(), .lock = NULL, .cause = cause };
 
 	if (span.self && !gd_account_begin(span.self, cause, object, outside, here))
 		span.self = NULL;
@@ -36,7 +36,7 @@ gd_span_begin(uint16_t cause, uint64_t object, uint32_t outside)
 /* A span that books nothing, for calls that cannot block. */
 static inline struct gd_span gd_span_none(void)
 {
-	return (struct gd_span){.self = NULL, .lock = NULL, .cause = 0};
+	return (struct gd_span){ .self = NULL, .lock = NULL, .cause = 0 };
 }
 
 /* Returns its length in ticks; 0 where it was not booked. */

@@ -18,7 +18,7 @@ struct gd_text {
 static inline struct gd_text gd_text_begin(char *buf, size_t size_bytes)
 {
 	buf[0] = 0;
-	return (struct gd_text){buf, size_bytes};
+	return (struct gd_text){ buf, size_bytes };
 }
 
 static inline bool gd_text_fits(const struct gd_text *text)

@@ -192,7 +192,8 @@ struct gd_local *gd_thread_find(void)
 		return NULL;
 	if (self)
 		return self;
-	/* A thread that ended keeps no slot; nor does a signal handler that hits the lines below.
+	/*
+	 * A thread that ended keeps no slot; nor does a signal handler that hits the lines below.
 	 */
 	if (!gd_process || is_barred || gd_thread_is_blind)
 		return NULL;

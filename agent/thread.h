@@ -16,8 +16,8 @@
 
 /* A lock that this thread acquired. */
 struct gd_held {
-	uintptr_t key;	      /* 0: given back */
-	uint64_t taken;	      /* ticks */
+	uintptr_t key;        /* 0: given back */
+	uint64_t taken;       /* ticks */
 	uint64_t accrued;     /* what those who then waited had waited, GD_LOCK_UNKNOWN: not seen */
 	uintptr_t returns_to; /* of the call that acquired it */
 };
@@ -27,7 +27,7 @@ struct gd_site_cached {
 	uint64_t code;
 	struct gd_cpython_code_identity identity;
 	int32_t instr_bytes;
-	uint32_t frame;	 /* id; 0: none */
+	uint32_t frame;  /* id; 0: none */
 	bool is_library; /* the interpreter's own, or installed: not the user's line */
 };
 
@@ -38,16 +38,16 @@ struct gd_here {
 };
 
 #define GD_HERE()                                                                                  \
-	((struct gd_here){(uintptr_t)__builtin_frame_address(0),                                   \
-			  (uintptr_t)__builtin_return_address(0)})
+	((struct gd_here){ (uintptr_t)__builtin_frame_address(0),                                  \
+			   (uintptr_t)__builtin_return_address(0) })
 
 /* Private to one thread, except start_*: written by its creator before it runs. */
 struct gd_local {
 	struct gd_thread *slot;
-	uint32_t index;	      /* of the slot */
-	bool in_wait;	      /* a wait is being booked: whatever is called inside is part of it */
+	uint32_t index;       /* of the slot */
+	bool in_wait;         /* a wait is being booked: whatever is called inside is part of it */
 	bool poll_was_io;     /* how the last poll of a quiet client socket ended: the next guess */
-	bool is_busy;	      /* inside our own bookkeeping: a signal handler must not enter */
+	bool is_busy;         /* inside our own bookkeeping: a signal handler must not enter */
 	bool is_waiting_gil;  /* between the first timed wait for a GIL and the take */
 	bool has_gil_due;     /* something is to be settled when the GIL's mutex is free */
 	uint8_t key_rounds;   /* of the thread-specific-data destructor */
@@ -56,25 +56,26 @@ struct gd_local {
 	uintptr_t returns_to; /* of the open wait's call */
 	uint64_t wait_began;  /* ticks */
 	/* Span since the CPU clock was last read. */
-	uint64_t flushed;		  /* ticks */
-	uint64_t flushed_ns;		  /* CLOCK_MONOTONIC */
-	uint64_t flushed_cpu;		  /* CLOCK_THREAD_CPUTIME_ID */
-	uint32_t touched;		  /* bit per cause with time since then */
-	uint64_t mark[GD_CAUSE_COUNT];	  /* slot->ticks at the flush */
-	uint64_t brief[GD_CAUSE_COUNT];	  /* of waits so short that they hardly left the CPU */
+	uint64_t flushed;                 /* ticks */
+	uint64_t flushed_ns;              /* CLOCK_MONOTONIC */
+	uint64_t flushed_cpu;             /* CLOCK_THREAD_CPUTIME_ID */
+	uint32_t touched;                 /* bit per cause with time since then */
+	uint64_t mark[GD_CAUSE_COUNT];    /* slot->ticks at the flush */
+	uint64_t brief[GD_CAUSE_COUNT];   /* of waits so short that they hardly left the CPU */
 	struct gd_held held[GD_HELD_MAX]; /* a ring: the locks that it acquired last */
-	uint64_t gil_wait_began;	  /* ticks */
-	uint64_t gil_held;		  /* ticks, its last hold */
-	uint64_t gil_sample_due;	  /* weight of a sample to take then */
-	uint64_t tstate;		  /* PyThreadState that last took a GIL here; 0: none */
-	uint64_t until_sample;		  /* ticks of waiting until the next one */
-	uint64_t dice;			  /* state of the random numbers; 0: not thrown yet */
+	uint64_t gil_wait_began;          /* ticks */
+	uint64_t gil_held;                /* ticks, its last hold */
+	uint64_t gil_sample_due;          /* weight of a sample to take then */
+	uint64_t tstate;                  /* PyThreadState that last took a GIL here; 0: none */
+	uint64_t until_sample;            /* ticks of waiting until the next one */
+	uint64_t dice;                    /* state of the random numbers; 0: not thrown yet */
 	struct gd_site_cached cache[GD_SITE_CACHE];
 	void *(*start)(void *);
 	void *start_arg;
 };
 
-/* The calling thread; NULL before its first wrapped call, after its end, and before the agent woke.
+/*
+ * The calling thread; NULL before its first wrapped call, after its end, and before the agent woke.
  */
 extern __thread struct gd_local *gd_self __attribute__((tls_model("initial-exec")));
 

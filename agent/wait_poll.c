@@ -39,7 +39,7 @@ static uint16_t cause_of(const struct gd_fd_set *set, enum gd_timeout timeout, b
 struct gd_poll gd_wait_poll_begin(const struct gd_fd_set *set, enum gd_timeout timeout,
 				  bool is_loop, struct gd_here here)
 {
-	struct gd_poll poll = {.span = {.self = gd_thread_get()}};
+	struct gd_poll poll = { .span = { .self = gd_thread_get() } };
 	struct gd_local *self = poll.span.self;
 	uint32_t outside = 0;
 

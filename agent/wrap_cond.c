@@ -38,7 +38,7 @@ static __attribute__((noinline)) int wake(pthread_cond_t *cond, bool wakes_all,
 					  uintptr_t returns_to)
 {
 	struct gd_local *self = gd_thread_get();
-	struct gd_release release = {.row = NULL};
+	struct gd_release release = { .row = NULL };
 	int ret;
 
 	if (self && !self->is_busy)
@@ -77,7 +77,7 @@ static inline __attribute__((always_inline)) struct cond_wait begin_wait(pthread
 									 pthread_mutex_t *mutex)
 {
 	struct gd_local *self = gd_thread_get();
-	struct cond_wait wait = {.release = {.row = NULL}};
+	struct cond_wait wait = { .release = { .row = NULL } };
 
 	if (self && !self->is_busy && !self->in_wait)
 		wait.release = gd_lock_release(self, (uintptr_t)mutex);

@@ -72,7 +72,8 @@ GD_EXPORT int close(int fd)
 
 GD_EXPORT int close_range(unsigned int first, unsigned int last, int flags)
 {
-	/* Flags that do not close here and now: CLOSE_RANGE_UNSHARE (2), CLOSE_RANGE_CLOEXEC (4).
+	/*
+	 * Flags that do not close here and now: CLOSE_RANGE_UNSHARE (2), CLOSE_RANGE_CLOEXEC (4).
 	 */
 	if (gd_process && !flags && !gd_thread_is_vfork_child())
 		gd_fd_forget_range(first, last);

@@ -29,10 +29,10 @@ static void count_selected(struct gd_fd_set *set, int count, const fd_set *in, c
 static struct gd_poll begin_poll(const struct pollfd *fds, nfds_t count, enum gd_timeout timeout,
 				 struct gd_here here)
 {
-	struct gd_fd_set set = {0};
+	struct gd_fd_set set = { 0 };
 
 	if (timeout == GD_TIMEOUT_ZERO || !gd_process)
-		return (struct gd_poll){.span = gd_span_none()};
+		return (struct gd_poll){ .span = gd_span_none() };
 	count_polled(&set, fds, count);
 	return gd_wait_poll_begin(&set, timeout, count > 1, here);
 }
@@ -80,11 +80,11 @@ GD_EXPORT int __ppoll_chk(struct pollfd *fds, nfds_t count, const struct timespe
 static struct gd_poll begin_select(int count, const fd_set *in, const fd_set *out,
 				   enum gd_timeout timeout, struct gd_here here)
 {
-	struct gd_fd_set set = {0};
+	struct gd_fd_set set = { 0 };
 	uint32_t members;
 
 	if (timeout == GD_TIMEOUT_ZERO || !gd_process)
-		return (struct gd_poll){.span = gd_span_none()};
+		return (struct gd_poll){ .span = gd_span_none() };
 	count_selected(&set, count, in, out);
 	members = set.servers + set.clients + set.own + set.timers + set.children + set.pipes +
 		  set.terminals + set.others;
@@ -94,7 +94,7 @@ static struct gd_poll begin_select(int count, const fd_set *in, const fd_set *ou
 GD_EXPORT int select(int count, fd_set *restrict in, fd_set *restrict out, fd_set *restrict except,
 		     struct timeval *restrict timeout)
 {
-	enum gd_timeout kind = !timeout					       ? GD_TIMEOUT_NONE
+	enum gd_timeout kind = !timeout                                        ? GD_TIMEOUT_NONE
 			       : timeout->tv_sec == 0 && timeout->tv_usec == 0 ? GD_TIMEOUT_ZERO
 									       : GD_TIMEOUT_SOME;
 	struct gd_poll wait = begin_select(count, in, out, kind, GD_HERE());
@@ -133,10 +133,10 @@ GD_EXPORT int epoll_ctl(int epfd, int op, int fd, struct epoll_event *event)
 
 static struct gd_poll begin_epoll(int epfd, enum gd_timeout timeout, struct gd_here here)
 {
-	struct gd_fd_set set = {0};
+	struct gd_fd_set set = { 0 };
 
 	if (timeout == GD_TIMEOUT_ZERO || !gd_process)
-		return (struct gd_poll){.span = gd_span_none()};
+		return (struct gd_poll){ .span = gd_span_none() };
 	gd_fd_epoll_count(&set, epfd);
 	return gd_wait_poll_begin(&set, timeout, true, here);
 }

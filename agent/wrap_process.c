@@ -79,7 +79,7 @@ GD_EXPORT pid_t wait4(pid_t pid, int *status, int options, struct rusage *usage)
 /* ---- exec ------------------------------------------------------------------------------------ */
 
 #define ENV_SESSION "GILDIAG_SESSION="
-#define ENV_MAX	    65536 /* strings; a longer environment is passed on as it is */
+#define ENV_MAX     65536 /* strings; a longer environment is passed on as it is */
 
 static bool begins_with(const char *text, const char *prefix)
 {
@@ -95,7 +95,7 @@ static bool is_our_preload(const char *entry)
 
 /* What the environment of a successor becomes. */
 struct handover {
-	size_t count;	/* pointers that a changed copy has at most; 0: pass it on as it is */
+	size_t count;   /* pointers that a changed copy has at most; 0: pass it on as it is */
 	bool stays_out; /* without the agent: it would be fatal there */
 };
 
@@ -106,7 +106,7 @@ struct handover {
 static struct handover plan(int folder, const char *path, char *const *envp)
 {
 	bool has_agent = false, has_session = false;
-	struct handover handover = {0, false};
+	struct handover handover = { 0, false };
 	size_t n = 0;
 
 	if (!gd_arch_may_point(envp) || !gd_process || !gd_session_variable[0])
@@ -330,7 +330,7 @@ struct restraint {
 /* From before the call on: afterwards a system call, or a clock, of ours may kill the process. */
 static struct restraint restrain(bool is_filter, bool is_blind)
 {
-	struct restraint restraint = {false, is_blind, NULL};
+	struct restraint restraint = { false, is_blind, NULL };
 
 	if (is_blind)
 		restraint.self = gd_thread_go_blind();
@@ -380,8 +380,8 @@ GD_EXPORT int prctl(int option, ...)
 	return ret;
 }
 
-#define FUTEX_CMD_MASK	  (~(128 | 256)) /* without PRIVATE and CLOCK_REALTIME */
-#define FUTEX_WAIT	  0
+#define FUTEX_CMD_MASK    (~(128 | 256)) /* without PRIVATE and CLOCK_REALTIME */
+#define FUTEX_WAIT        0
 #define FUTEX_WAIT_BITSET 9
 
 #define SET_STRICT 0 /* of seccomp(2), which also answers questions */
@@ -393,7 +393,7 @@ static struct restraint restrain_for_syscall(long number, const long *arg)
 		return restrain(arg[0] == SET_STRICT || arg[0] == SET_FILTER, arg[0] == SET_STRICT);
 	if (number == SYS_prctl)
 		return restrain_for_prctl(arg[0], arg[1]);
-	return (struct restraint){false, false, NULL};
+	return (struct restraint){ false, false, NULL };
 }
 
 GD_EXPORT long syscall(long number, ...)

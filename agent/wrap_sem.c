@@ -7,7 +7,8 @@
 #include "span.h"
 #include <errno.h>
 
-/* glibc's struct new_sem on 64 bits: value in the low half of one word, waiters in the high half.
+/*
+ * glibc's struct new_sem on 64 bits: value in the low half of one word, waiters in the high half.
  */
 static inline uint32_t value_of(sem_t *sem)
 {
@@ -106,7 +107,7 @@ GD_EXPORT int sem_post(sem_t *sem)
 GD_EXPORT int pthread_barrier_wait(pthread_barrier_t *barrier)
 {
 	struct gd_span span = gd_span_begin_lock(GD_CAUSE_BARRIER, (uintptr_t)barrier);
-	struct gd_release release = {.row = NULL};
+	struct gd_release release = { .row = NULL };
 	int ret;
 
 	/* It has arrived itself by now: what the others have waited so far is all of it. */

@@ -175,8 +175,8 @@ static void note_phase(struct gd_process *process, struct gd_picture *picture)
 void gd_picture_take(struct gd_target *target, uint64_t instant, const struct gd_joint_world *world,
 		     struct gd_picture *ret_picture)
 {
-	struct gd_picture picture = {.computing = 0};
-	struct candidates candidates = {.count = 0};
+	struct gd_picture picture = { .computing = 0 };
+	struct candidates candidates = { .count = 0 };
 	uint32_t used = gd_target_slots(target);
 
 	for (uint32_t i = 0; i < used; i++) {

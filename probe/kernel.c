@@ -11,7 +11,7 @@
 #include <unistd.h>
 
 #define THREADS_PER_ROUND 128
-#define NAME_READINGS	  3 /* a thread gets its name some time after its birth */
+#define NAME_READINGS     3 /* a thread gets its name some time after its birth */
 
 static void note_thread(struct gd_target *target, uint32_t index)
 {
@@ -23,7 +23,7 @@ static void note_thread(struct gd_target *target, uint32_t index)
 	const char *end;
 
 	if (memory->tid != slot->tid)
-		*memory = (struct gd_slot_memory){.tid = slot->tid};
+		*memory = (struct gd_slot_memory){ .tid = slot->tid };
 	if (!memory->names_read)
 		memset(slot->name, 0, sizeof(slot->name));
 	if (memory->names_read < NAME_READINGS &&
@@ -79,7 +79,7 @@ static void note_mapping(struct gd_target *target, const char *line, struct gd_m
 
 void gd_kernel_note_modules(struct gd_target *target)
 {
-	struct gd_module open = {.path = ""};
+	struct gd_module open = { .path = "" };
 	char path[64], line[512];
 	FILE *maps;
 

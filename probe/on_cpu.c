@@ -7,7 +7,7 @@
 
 #define WINDOW_NS 40000000ull
 #define BOOKS_NS  20000000.0
-#define RAN_ALL	  0.85 /* of a window, less what a tick's lag (10 ms at most) can hide */
+#define RAN_ALL   0.85 /* of a window, less what a tick's lag (10 ms at most) can hide */
 
 static char read_state(const struct gd_target *target, int32_t tid)
 {
@@ -104,7 +104,7 @@ static enum gd_on_cpu answer(struct gd_target *target, uint32_t index, bool stoo
 	double ran = -1;
 
 	if (memory->tid != slot->tid)
-		*memory = (struct gd_slot_memory){.tid = slot->tid};
+		*memory = (struct gd_slot_memory){ .tid = slot->tid };
 	if (is_old)
 		ran = by_window(target, index);
 	else

@@ -3,9 +3,11 @@
  * gildiag-sampler: holds the images of a session's processes, looks at them at jittered instants,
  * reads the kernel's figures and writes the files.  One per session.
  *
- *   gildiag-sampler --first FOLDER   started by an agent: descriptor 0 is the first memfd; ends
- * with its last target gildiag-sampler --child FOLDER   started by gildiag: descriptor 0 is a pipe;
- * ends when that closes gildiag-sampler --abi            prints the recording's version
+ *   gildiag-sampler --first FOLDER   started by an agent: descriptor 0 is the first memfd;
+ *                                    ends with its last target
+ *   gildiag-sampler --child FOLDER   started by gildiag: descriptor 0 is a pipe; ends when
+ *                                    that closes
+ *   gildiag-sampler --abi            prints the recording's version
  *
  * Descriptor 1 is the listening socket, 2 the session's marker, locked.  It prints nothing and its
  * exit code tells nobody anything: what it could not do is in the recording.
@@ -29,14 +31,14 @@
 
 #define MS 1000000ull
 
-#define PERIOD_NS	(4 * MS)  /* between instants, on average */
+#define PERIOD_NS       (4 * MS)  /* between instants, on average */
 #define PERIOD_LATER_NS (10 * MS) /* after LATER_NS there are thousands of them */
-#define LATER_NS	(30000 * MS)
-#define MANY_SLOTS	2000 /* beyond, a scan takes long enough to look less often */
-#define TOTALS_NS	(250 * MS)
-#define MODULES_NS	(5000 * MS) /* libraries that were loaded since */
-#define STORE_NS	(10000 * MS)
-#define LINGER_NS	(50 * MS) /* for children whose parent was the last target */
+#define LATER_NS        (30000 * MS)
+#define MANY_SLOTS      2000 /* beyond, a scan takes long enough to look less often */
+#define TOTALS_NS       (250 * MS)
+#define MODULES_NS      (5000 * MS) /* libraries that were loaded since */
+#define STORE_NS        (10000 * MS)
+#define LINGER_NS       (50 * MS) /* for children whose parent was the last target */
 
 struct sampler {
 	bool is_child; /* of gildiag */
@@ -57,7 +59,8 @@ static void on_signal(int signal)
 
 /* ---- Targets come and go --------------------------------------------------------------------- */
 
-/* Its file, or for a small one a short record; the largest of those is kept, lest nothing be left.
+/*
+ * Its file, or for a small one a short record; the largest of those is kept, lest nothing be left.
  */
 static void file_target(struct sampler *sampler, struct gd_target *target)
 {
@@ -168,11 +171,11 @@ static void serve(struct sampler *sampler, int connection)
 		struct cmsghdr header;
 		char space[CMSG_SPACE(sizeof(int))];
 	} control;
-	struct iovec iov = {&hello, sizeof(hello)};
-	struct msghdr msg = {.msg_iov = &iov,
-			     .msg_iovlen = 1,
-			     .msg_control = &control,
-			     .msg_controllen = sizeof(control)};
+	struct iovec iov = { &hello, sizeof(hello) };
+	struct msghdr msg = { .msg_iov = &iov,
+			      .msg_iovlen = 1,
+			      .msg_control = &control,
+			      .msg_controllen = sizeof(control) };
 	struct ucred peer;
 	socklen_t peer_len = sizeof(peer);
 	ssize_t n = recvmsg(connection, &msg, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
@@ -202,7 +205,7 @@ static void accept_all(struct sampler *sampler)
 	int connection;
 
 	while ((connection = accept4(1, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK)) >= 0) {
-		struct pollfd fd = {.fd = connection, .events = POLLIN};
+		struct pollfd fd = { .fd = connection, .events = POLLIN };
 
 		/* Agents connect and send in one breath: a silent peer is none of them. */
 		if (poll(&fd, 1, 20) > 0)
@@ -249,12 +252,11 @@ static void look_at(struct sampler *sampler, struct gd_target *target, uint64_t 
 	uint64_t ticks = gd_target_ticks(target);
 	double rate = ticks_per_ns(target, ticks, now_ns);
 	double late = (double)(now_ns - sampler->next_ns) * rate;
-	struct gd_on_cpu_when when = {.now_ns = now_ns,
-				      .now_ticks = ticks,
-				      .ticks_per_ns = rate,
-				      .random = draw(sampler)};
-	struct gd_joint_world world = {gd_on_cpu_ask, gd_tree_is_pipe_followed, gd_tree_has_child,
-				       &sampler->tree};
+	struct gd_on_cpu_when when = {
+		.now_ns = now_ns, .now_ticks = ticks, .ticks_per_ns = rate, .random = draw(sampler)
+	};
+	struct gd_joint_world world = { gd_on_cpu_ask, gd_tree_is_pipe_followed, gd_tree_has_child,
+					&sampler->tree };
 	struct gd_picture picture;
 
 	target->process->heartbeat_ticks = ticks;
@@ -272,7 +274,7 @@ static void look_at(struct sampler *sampler, struct gd_target *target, uint64_t 
 static void look(struct sampler *sampler, uint64_t now_ns)
 {
 	struct gd_tree *tree = &sampler->tree;
-	struct gd_picture picture = {.computing = 0};
+	struct gd_picture picture = { .computing = 0 };
 
 	gd_tree_note_pipes(tree);
 	for (struct gd_target *target = tree->targets; target; target = target->next)
@@ -319,8 +321,9 @@ static void run_due(struct sampler *sampler)
 /* Sleeps until the next instant or until something happens. */
 static void wait_for_news(struct sampler *sampler)
 {
-	struct pollfd fds[2 + POLL_TARGETS] = {
-		{.fd = 1, .events = POLLIN}, {.fd = sampler->is_child ? 0 : -1, .events = POLLIN}};
+	struct pollfd fds[2 + POLL_TARGETS] = { { .fd = 1, .events = POLLIN },
+						{ .fd = sampler->is_child ? 0 : -1,
+						  .events = POLLIN } };
 	uint64_t now_ns = gd_clock_ns(CLOCK_MONOTONIC);
 	uint64_t left_ns = sampler->next_ns > now_ns ? sampler->next_ns - now_ns : 0;
 	bool all_watched = true;
@@ -332,12 +335,12 @@ static void wait_for_news(struct sampler *sampler)
 		left_ns = LINGER_NS;
 	for (struct gd_target *target = sampler->tree.targets; target; target = target->next) {
 		if (target->pidfd >= 0 && count < 2 + POLL_TARGETS)
-			fds[count++] = (struct pollfd){.fd = target->pidfd, .events = POLLIN};
+			fds[count++] = (struct pollfd){ .fd = target->pidfd, .events = POLLIN };
 		else
 			all_watched = false; /* too many, or gone before we could open it */
 	}
-	timeout = (struct timespec){(time_t)(left_ns / 1000000000ull),
-				    (long)(left_ns % 1000000000ull)};
+	timeout = (struct timespec){ (time_t)(left_ns / 1000000000ull),
+				     (long)(left_ns % 1000000000ull) };
 	if (ppoll(fds, count, &timeout, NULL) <= 0) {
 		if (!all_watched)
 			reap_targets(sampler);
@@ -403,7 +406,7 @@ static void add_first(struct sampler *sampler)
 
 static void prepare_signals(void)
 {
-	struct sigaction action = {.sa_handler = on_signal};
+	struct sigaction action = { .sa_handler = on_signal };
 
 	sigaction(SIGTERM, &action, NULL);
 	signal(SIGINT, SIG_IGN);
@@ -414,7 +417,7 @@ static void prepare_signals(void)
 
 int main(int argc, char **argv)
 {
-	struct sampler sampler = {.folder = -1};
+	struct sampler sampler = { .folder = -1 };
 
 	if (argc == 2 && strcmp(argv[1], "--abi") == 0) {
 		printf("%d.%d\n", GD_ABI_MAJOR, GD_ABI_MINOR);

@@ -135,7 +135,7 @@ void gd_target_free(struct gd_target *target)
 
 bool gd_target_is_gone(const struct gd_target *target)
 {
-	struct pollfd fd = {.fd = target->pidfd, .events = POLLIN};
+	struct pollfd fd = { .fd = target->pidfd, .events = POLLIN };
 
 	if (target->pidfd >= 0)
 		return poll(&fd, 1, 0) > 0;

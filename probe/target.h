@@ -18,11 +18,11 @@ struct gd_books {
 
 /* What the sampler remembers of one slot between two instants. */
 struct gd_slot_memory {
-	int32_t tid;	    /* 0: nothing yet */
+	int32_t tid;        /* 0: nothing yet */
 	uint8_t names_read; /* how often its name was read */
 	uint64_t window_ns; /* CLOCK_MONOTONIC when the window of computing below began; 0: none */
-	uint64_t window_run_ns;	  /* what it had run by then */
-	double ran;		  /* share of the last whole window that it ran */
+	uint64_t window_run_ns;   /* what it had run by then */
+	double ran;               /* share of the last whole window that it ran */
 	struct gd_books books[2]; /* by GD_CAUSE_CPU_* */
 };
 
@@ -38,14 +38,14 @@ struct gd_target {
 	struct gd_joint *joints;
 	struct gd_module *modules;
 	struct gd_pipe *pipes;
-	uint32_t pipes_seen;		    /* rows that the tree knows */
-	struct gd_slot_memory *memory;	    /* GD_THREAD_CAPACITY, sparse */
-	uint64_t planned_ns;		    /* the last instant that was planned, CLOCK_MONOTONIC */
+	uint32_t pipes_seen;                /* rows that the tree knows */
+	struct gd_slot_memory *memory;      /* GD_THREAD_CAPACITY, sparse */
+	uint64_t planned_ns;                /* the last instant that was planned, CLOCK_MONOTONIC */
 	uint64_t asked_ticks, asked_cpu_ns; /* the last instant, and the CPU clock then */
-	uint32_t next_slot;		    /* round robin of the slower readings */
-	int throttle_fd;		    /* cpu.stat of the cgroup with the quota; -1: none */
-	uint64_t throttled_base_ns;	    /* what it said when we came */
-	struct gd_on_cpu_when *when;	    /* during an instant */
+	uint32_t next_slot;                 /* round robin of the slower readings */
+	int throttle_fd;                    /* cpu.stat of the cgroup with the quota; -1: none */
+	uint64_t throttled_base_ns;         /* what it said when we came */
+	struct gd_on_cpu_when *when;        /* during an instant */
 	struct gd_target *next;
 };
 

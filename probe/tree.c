@@ -14,8 +14,8 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#define PIPES	     65536 /* slots of the table */
-#define PROBES	     64
+#define PIPES        65536 /* slots of the table */
+#define PROBES       64
 #define SHORT_CPU_S  0.05
 #define SHORT_REST_S 0.1 /* not spent waiting for other followed processes */
 
@@ -27,7 +27,7 @@ struct gd_tree_pipe {
 
 int gd_tree_open(struct gd_tree *ret_tree)
 {
-	struct gd_tree tree = {.targets = NULL};
+	struct gd_tree tree = { .targets = NULL };
 	struct gd_file_header *header;
 
 	tree.image = mmap(NULL, GD_IMAGE_BYTES, PROT_READ | PROT_WRITE,
@@ -53,7 +53,7 @@ int gd_tree_open(struct gd_tree *ret_tree)
 	tree.shorts = gd_image_entries(tree.image, GD_SECTION_SHORTS);
 	tree.facts = gd_image_entries(tree.image, GD_SECTION_PROCESS);
 	tree.facts->clock = GD_CLOCK_MONOTONIC;
-	tree.facts->first = (struct gd_clock_pair){header->start_ns, header->start_ns};
+	tree.facts->first = (struct gd_clock_pair){ header->start_ns, header->start_ns };
 	tree.planned_ns = header->start_ns;
 	*ret_tree = tree;
 	return 0;
@@ -98,7 +98,7 @@ static void add_pipe(struct gd_tree *tree, uint64_t inode, int32_t pid)
 	if (!pipe || !inode)
 		return;
 	if (!pipe->inode)
-		*pipe = (struct gd_tree_pipe){inode, pid, false};
+		*pipe = (struct gd_tree_pipe){ inode, pid, false };
 	if (pipe->pid == pid || pipe->is_shared)
 		return;
 	pipe->is_shared = true;

@@ -10,7 +10,7 @@
 
 struct gd_tree {
 	struct gd_target *targets; /* those that live, newest first */
-	void *image;		   /* an image of its own: JOINT, SHORTS, PIPES */
+	void *image;               /* an image of its own: JOINT, SHORTS, PIPES */
 	struct gd_section *joint_section;
 	struct gd_joint *joints;
 	struct gd_section *short_section;
@@ -20,7 +20,7 @@ struct gd_tree {
 	struct gd_process *facts;
 	uint64_t planned_ns; /* the last instant */
 	struct gd_tree_pipe *pipes;
-	uint32_t files;		/* that were written of processes that ended */
+	uint32_t files;         /* that were written of processes that ended */
 	struct gd_target *kept; /* the largest that got a short record only */
 };
 

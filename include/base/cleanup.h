@@ -28,9 +28,9 @@ static inline void gd_cleanup_fclose(FILE **file)
 }
 
 #define gd_cleanup(function) __attribute__((cleanup(function)))
-#define gd_autofree	     gd_cleanup(gd_cleanup_free)
-#define gd_autoclose	     gd_cleanup(gd_cleanup_close)
-#define gd_autofclose	     gd_cleanup(gd_cleanup_fclose)
+#define gd_autofree          gd_cleanup(gd_cleanup_free)
+#define gd_autoclose         gd_cleanup(gd_cleanup_close)
+#define gd_autofclose        gd_cleanup(gd_cleanup_fclose)
 
 #define gd_take(p)                                                                                 \
 	({                                                                                         \

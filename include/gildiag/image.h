@@ -10,13 +10,13 @@
 #include "recording.h"
 #include <stddef.h>
 
-#define GD_IMAGE_BYTES	  (64ull << 20)
+#define GD_IMAGE_BYTES    (64ull << 20)
 #define GD_IMAGE_SECTIONS (GD_SECTION_COUNT - 1)
-#define GD_PAGE_BYTES	  4096ull
-#define GD_CACHE_LINE	  64ull
+#define GD_PAGE_BYTES     4096ull
+#define GD_CACHE_LINE     64ull
 
 #define GD_JOINT_CAPACITY  1024
-#define GD_GIL_CAPACITY	   16
+#define GD_GIL_CAPACITY    16
 #define GD_THREAD_CAPACITY 16384
 #define GD_LOCK_CAPACITY   65536
 #define GD_ENDED_CAPACITY  1024
@@ -58,19 +58,19 @@ static inline void gd_image_init(void *image)
 		uint32_t entry_size;
 		uint32_t capacity;
 	} plan[GD_IMAGE_SECTIONS] = {
-		{sizeof(struct gd_process), 1},
-		{sizeof(struct gd_joint), GD_JOINT_CAPACITY},
-		{sizeof(struct gd_gil), GD_GIL_CAPACITY},
-		{sizeof(struct gd_thread), GD_THREAD_CAPACITY},
-		{sizeof(struct gd_lock), GD_LOCK_CAPACITY},
-		{sizeof(struct gd_ended), GD_ENDED_CAPACITY},
-		{1, GD_STRING_CAPACITY},
-		{sizeof(struct gd_frame), GD_FRAME_CAPACITY},
-		{sizeof(struct gd_stack), GD_STACK_CAPACITY},
-		{sizeof(struct gd_sample), GD_SAMPLE_CAPACITY},
-		{sizeof(struct gd_module), GD_MODULE_CAPACITY},
-		{sizeof(struct gd_pipe), GD_PIPE_CAPACITY},
-		{sizeof(struct gd_short), GD_SHORT_CAPACITY},
+		{ sizeof(struct gd_process), 1 },
+		{ sizeof(struct gd_joint), GD_JOINT_CAPACITY },
+		{ sizeof(struct gd_gil), GD_GIL_CAPACITY },
+		{ sizeof(struct gd_thread), GD_THREAD_CAPACITY },
+		{ sizeof(struct gd_lock), GD_LOCK_CAPACITY },
+		{ sizeof(struct gd_ended), GD_ENDED_CAPACITY },
+		{ 1, GD_STRING_CAPACITY },
+		{ sizeof(struct gd_frame), GD_FRAME_CAPACITY },
+		{ sizeof(struct gd_stack), GD_STACK_CAPACITY },
+		{ sizeof(struct gd_sample), GD_SAMPLE_CAPACITY },
+		{ sizeof(struct gd_module), GD_MODULE_CAPACITY },
+		{ sizeof(struct gd_pipe), GD_PIPE_CAPACITY },
+		{ sizeof(struct gd_short), GD_SHORT_CAPACITY },
 	};
 	struct gd_file_header *header = (struct gd_file_header *)image;
 	struct gd_section *sections = gd_image_sections(image);

@@ -38,10 +38,10 @@
 #define GD_ABI_MINOR   0
 #define GD_ARCH_X86_64 1
 
-#define GD_WRITER_AGENT	  0 /* one process */
+#define GD_WRITER_AGENT   0 /* one process */
 #define GD_WRITER_SAMPLER 1 /* the whole session: its JOINT and SHORTS sections */
 
-#define GD_STATE_OPEN	0x6e65706fu /* still written, or its writer was killed */
+#define GD_STATE_OPEN   0x6e65706fu /* still written, or its writer was killed */
 #define GD_STATE_CLOSED 0x65736c63u /* the process ended and everything it knew is here */
 
 /* The first 64 bytes of every file.  Writer: the agent; state and copied_ns: who copies to disk. */
@@ -49,24 +49,24 @@ struct gd_file_header {
 	char magic[8];
 	uint16_t abi_major;
 	uint16_t abi_minor;
-	uint16_t header_size;	/* where the section table starts */
+	uint16_t header_size;   /* where the section table starts */
 	uint16_t section_count; /* entries of the section table */
-	uint8_t arch;		/* GD_ARCH_* */
-	uint8_t writer;		/* GD_WRITER_* */
+	uint8_t arch;           /* GD_ARCH_* */
+	uint8_t writer;         /* GD_WRITER_* */
 	uint8_t reserved0[2];
 	uint32_t state; /* GD_STATE_* */
-	int32_t pid;	/* in the target's own PID namespace */
+	int32_t pid;    /* in the target's own PID namespace */
 	uint32_t reserved1;
-	uint64_t start_ns;	    /* CLOCK_MONOTONIC when the agent woke */
+	uint64_t start_ns;          /* CLOCK_MONOTONIC when the agent woke */
 	uint64_t start_realtime_ns; /* for humans only, never subtracted */
-	uint64_t copied_ns;	    /* CLOCK_MONOTONIC of this copy; 0 in the memfd */
+	uint64_t copied_ns;         /* CLOCK_MONOTONIC of this copy; 0 in the memfd */
 	uint64_t reserved2;
 };
 GD_ASSERT_SIZE(gd_file_header, 64);
 
 #define GD_SECTION_PROCESS 1
 #define GD_SECTION_JOINT   2
-#define GD_SECTION_GILS	   3
+#define GD_SECTION_GILS    3
 #define GD_SECTION_THREADS 4
 #define GD_SECTION_LOCKS   5
 #define GD_SECTION_ENDED   6
@@ -81,12 +81,12 @@ GD_ASSERT_SIZE(gd_file_header, 64);
 
 /* Writer: the agent, but JOINT's used and lost: the sampler. */
 struct gd_section {
-	uint32_t kind;	     /* GD_SECTION_* */
+	uint32_t kind;       /* GD_SECTION_* */
 	uint32_t entry_size; /* bytes */
 	uint64_t offset;     /* from the start of the file */
-	uint32_t used;	     /* entries; all before it have been touched */
+	uint32_t used;       /* entries; all before it have been touched */
 	uint32_t capacity;   /* entries; used never exceeds it */
-	uint64_t lost;	     /* what did not fit */
+	uint64_t lost;       /* what did not fit */
 };
 GD_ASSERT_SIZE(gd_section, 32);
 
@@ -131,10 +131,10 @@ GD_ASSERT_SIZE(gd_section, 32);
 #define GD_CLASS_IO_WAIT    4
 #define GD_CLASS_TIMER_WAIT 5
 #define GD_CLASS_CHILD_WAIT 6
-#define GD_CLASS_IDLE	    7
-#define GD_CLASS_NO_CPU	    8 /* decided by the analysis only */
-#define GD_CLASS_UNSEEN	    9 /* decided by the analysis only */
-#define GD_CLASS_COUNT	    10
+#define GD_CLASS_IDLE       7
+#define GD_CLASS_NO_CPU     8 /* decided by the analysis only */
+#define GD_CLASS_UNSEEN     9 /* decided by the analysis only */
+#define GD_CLASS_COUNT      10
 
 #define GD_CAUSE_NUMBER_(name, number, class, words) GD_CAUSE_##name = (number),
 enum gd_cause { GD_CAUSES(GD_CAUSE_NUMBER_) GD_CAUSE_COUNT };
@@ -146,7 +146,7 @@ enum gd_cause { GD_CAUSES(GD_CAUSE_NUMBER_) GD_CAUSE_COUNT };
 
 /* ---- One process ----------------------------------------------------------------------------- */
 
-#define GD_CLOCK_TSC	   1 /* rdtsc, invariant and used by the kernel as its clock source */
+#define GD_CLOCK_TSC       1 /* rdtsc, invariant and used by the kernel as its clock source */
 #define GD_CLOCK_MONOTONIC 2 /* nanoseconds */
 
 #define GD_END_RUNNING 0 /* or killed: nobody told us */
@@ -154,19 +154,19 @@ enum gd_cause { GD_CAUSES(GD_CAUSE_NUMBER_) GD_CAUSE_COUNT };
 #define GD_END_EXEC    2 /* became another program */
 
 #define GD_FLAG_FREE_THREADED 0x01u /* a CPython built to run without a GIL */
-#define GD_FLAG_SECCOMP	      0x02u /* a filter was seen: the agent makes no system calls since */
+#define GD_FLAG_SECCOMP       0x02u /* a filter was seen: the agent makes no system calls since */
 #define GD_FLAG_NO_SAMPLER    0x04u /* none could be started: no joint picture */
-#define GD_FLAG_FORKED	      0x08u /* begins at a fork, not at an exec */
+#define GD_FLAG_FORKED        0x08u /* begins at a fork, not at an exec */
 #define GD_FLAG_SANITIZER     0x10u /* the target brings its own interposers: locks not watched */
 
-#define GD_LOST_THREADS	  0 /* threads that found no slot */
-#define GD_LOST_FDS	  1 /* descriptors beyond the table */
-#define GD_LOST_HELD	  2 /* locks held deeper than the stack of held locks */
-#define GD_LOST_NESTED	  3 /* waits inside a signal handler that hit our own code */
+#define GD_LOST_THREADS   0 /* threads that found no slot */
+#define GD_LOST_FDS       1 /* descriptors beyond the table */
+#define GD_LOST_HELD      2 /* locks held deeper than the stack of held locks */
+#define GD_LOST_NESTED    3 /* waits inside a signal handler that hit our own code */
 #define GD_LOST_CHILDREN  4 /* children that could not be followed */
-#define GD_LOST_EPOLLS	  5 /* epoll sets beyond the table */
+#define GD_LOST_EPOLLS    5 /* epoll sets beyond the table */
 #define GD_LOST_UNBOUNDED 6 /* lock acquisitions that may have waited without being timed */
-#define GD_LOST_COUNT	  16
+#define GD_LOST_COUNT     16
 
 #define GD_PATH_BYTES 256
 
@@ -184,7 +184,7 @@ struct gd_process {
 	uint32_t uid;
 	uint32_t flags; /* GD_FLAG_* */
 	uint32_t clock; /* GD_CLOCK_* */
-	uint32_t end;	/* GD_END_* */
+	uint32_t end;   /* GD_END_* */
 	int32_t exit_code;
 	uint32_t threads_born;
 	uint64_t start_ticks;
@@ -193,10 +193,10 @@ struct gd_process {
 	struct gd_clock_pair last;   /* at the end; the sampler's is sampler_pair */
 	char command[GD_PATH_BYTES]; /* argv[0], never the rest: it may hold secrets */
 	char script[GD_PATH_BYTES];  /* the script, or "-m module", of an interpreter; else empty */
-	char runtime[32];	     /* "CPython" or empty */
+	char runtime[32];            /* "CPython" or empty */
 	char runtime_version[32];    /* "3.11.7" or empty */
 	uint64_t lost[GD_LOST_COUNT];
-	uint64_t cookie;	  /* random; the same word lies at cookie_address in the target */
+	uint64_t cookie;          /* random; the same word lies at cookie_address in the target */
 	uint64_t cookie_address;  /* so that the sampler notices an exec */
 	uint64_t children_cpu_ns; /* of those that it waited for, by getrusage, at its end */
 	uint64_t children_reaped; /* waits that ended with a child's end */
@@ -205,17 +205,17 @@ struct gd_process {
 
 	/* Writer: the sampler. */
 	uint32_t collector; /* its PID while it will write this file; 0: the process must */
-	uint32_t cpus;	    /* that affinity allows */
+	uint32_t cpus;      /* that affinity allows */
 	uint32_t cpus_online;
 	uint32_t cpu_quota_milli; /* thousandths of a CPU; 0: none */
 	uint64_t heartbeat_ticks; /* last time that the collector looked */
 	struct gd_clock_pair sampler_pair;
-	uint64_t samples;	 /* joint instants taken */
+	uint64_t samples;        /* joint instants taken */
 	uint64_t samples_missed; /* instants at which a slot had changed twice */
 	uint64_t sampler_cpu_ns; /* what watching cost, outside the target */
-	uint64_t cpu_ns;	 /* the process's CPU clock, last reading */
-	uint64_t throttled_ns;	 /* by a cgroup quota, since the sampler came */
-	uint64_t gone_ns;	 /* CLOCK_MONOTONIC when the process was found gone; 0: not yet */
+	uint64_t cpu_ns;         /* the process's CPU clock, last reading */
+	uint64_t throttled_ns;   /* by a cgroup quota, since the sampler came */
+	uint64_t gone_ns;        /* CLOCK_MONOTONIC when the process was found gone; 0: not yet */
 	uint64_t steady_ns; /* CLOCK_MONOTONIC of the first instant of GD_PHASE_STEADY; 0: none */
 	uint64_t seen_children_cpu_ns; /* the same as children_cpu_ns, in steps of 10 ms */
 	uint64_t reserved1[6];
@@ -224,9 +224,9 @@ GD_ASSERT_SIZE(gd_process, 1024);
 
 /* ---- One thread ------------------------------------------------------------------------------ */
 
-#define GD_THREAD_FREE	  0
-#define GD_THREAD_LIVE	  1
-#define GD_THREAD_ENDED	  2
+#define GD_THREAD_FREE    0
+#define GD_THREAD_LIVE    1
+#define GD_THREAD_ENDED   2
 #define GD_THREAD_CLAIMED 3 /* about to be used again */
 
 /*
@@ -245,15 +245,15 @@ struct gd_thread {
 	uint64_t since_prev;
 	uint64_t object;  /* of the wait: lock key, or descriptor + 1 */
 	uint32_t outside; /* operations outstanding outside while it waits in poll and the like */
-	uint32_t gil;	  /* 1 + index of the GIL it holds; 0: none */
-	uint64_t born;	  /* ticks */
-	uint64_t ended;	  /* ticks; 0: alive */
+	uint32_t gil;     /* 1 + index of the GIL it holds; 0: none */
+	uint64_t born;    /* ticks */
+	uint64_t ended;   /* ticks; 0: alive */
 
 	uint64_t ticks[GD_CAUSE_MAX];
 	uint64_t cpu_in[GD_CAUSE_MAX]; /* ticks */
 	uint32_t count[GD_CAUSE_MAX];  /* calls that began a wait for this cause */
-	uint64_t off_in[2];	       /* ticks off the CPU while computing: GIL held, GIL free */
-	uint64_t holding_gil;	       /* ticks waited for anything while holding a GIL */
+	uint64_t off_in[2];            /* ticks off the CPU while computing: GIL held, GIL free */
+	uint64_t holding_gil;          /* ticks waited for anything while holding a GIL */
 	uint64_t gil_takes;
 	uint64_t gil_drops;
 	uint64_t gil_forced; /* drops that a waiter asked for */
@@ -301,6 +301,6 @@ GD_ASSERT_SIZE(gd_hello, 16);
 /* Names inside a session folder. */
 #define GD_SESSION_MARKER "gildiag.session" /* held with flock while a sampler works */
 #define GD_SESSION_SOCKET "sampler.sock"
-#define GD_SESSION_TREE	  "tree" /* the sampler's own file */
+#define GD_SESSION_TREE   "tree" /* the sampler's own file */
 
 #endif

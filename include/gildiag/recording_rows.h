@@ -8,8 +8,7 @@
 
 #include "recording.h" /* what comes before, where this is included alone */
 
-/* ---- Threads that ended and whose slot was used again, by start function ----------------------
- */
+/* ---- Threads that ended and whose slot was used again, by start function --------------------- */
 
 /* Writer: any thread, by atomic addition. */
 struct gd_ended {
@@ -32,14 +31,13 @@ struct gd_ended {
 };
 GD_ASSERT_SIZE(gd_ended, 896);
 
-/* ---- One lock that was waited for --------------------------------------------------------------
- */
+/* ---- One lock that was waited for ------------------------------------------------------------ */
 
 #define GD_LOCK_HOLDERS 4
 
 /* Who kept others waiting: the site that acquired the lock, or that woke the waiter. */
 struct gd_lock_holder {
-	uint64_t site;	/* GD_SITE_* */
+	uint64_t site;  /* GD_SITE_* */
 	uint64_t blame; /* ticks that others waited */
 	uint64_t times;
 };
@@ -58,39 +56,38 @@ GD_ASSERT_SIZE(gd_lock_queue, 16);
 /* Writer: any thread, by atomic addition. */
 struct gd_lock {
 	struct gd_lock_queue queue;
-	uint64_t key;	/* address of the lock; of the PyMutex for waits in CPython's parking lot */
+	uint64_t key;   /* address of the lock; of the PyMutex for waits in CPython's parking lot */
 	uint32_t cause; /* GD_CAUSE_MUTEX and the like */
 	uint32_t reserved0;
 	uint64_t waits; /* that ended, timed out ones included */
-	uint64_t wait;	/* ticks */
+	uint64_t wait;  /* ticks */
 	uint64_t wait_max;
 	uint64_t timeouts;
 	uint64_t released; /* while others waited, by the thread that had acquired it: a lock */
 	uint64_t posted;   /* while others waited, by another thread: a signal */
-	uint64_t hold;	   /* ticks of the holds that ended with a release while others waited */
+	uint64_t hold;     /* ticks of the holds that ended with a release while others waited */
 	uint64_t hold_max;
 	uint64_t unbounded; /* of those, holds whose beginning was not seen */
-	uint64_t site;	    /* where the first waiter waited */
+	uint64_t site;      /* where the first waiter waited */
 	struct gd_lock_holder holders[GD_LOCK_HOLDERS];
 	uint64_t reserved[4];
 };
 GD_ASSERT_SIZE(gd_lock, 240);
 
-/* ---- One GIL ----------------------------------------------------------------------------------
- */
+/* ---- One GIL --------------------------------------------------------------------------------- */
 
 /* Writer: whoever owns the GIL's own mutex, so one thread at a time, by plain stores. */
 struct gd_gil {
-	uint64_t cond;	 /* address of gil->cond; also its identity */
-	uint32_t alive;	 /* 0 after its condition was destroyed */
+	uint64_t cond;   /* address of gil->cond; also its identity */
+	uint32_t alive;  /* 0 after its condition was destroyed */
 	uint32_t holder; /* 1 + index of the holder's slot; 0: free */
-	uint64_t taken;	 /* ticks of the last take */
+	uint64_t taken;  /* ticks of the last take */
 	uint64_t takes;
 	uint64_t drops;
-	uint64_t waits;	 /* takes that had to wait */
+	uint64_t waits;  /* takes that had to wait */
 	uint64_t forced; /* drops that a waiter asked for */
-	uint64_t hold;	 /* ticks, finished holds */
-	uint64_t wait;	 /* ticks, finished waits */
+	uint64_t hold;   /* ticks, finished holds */
+	uint64_t wait;   /* ticks, finished waits */
 	uint64_t hold_max;
 	uint64_t wait_max;
 	uint64_t hold_long; /* ticks of holds of 100 us and longer (by a rough clock) */
@@ -103,33 +100,32 @@ struct gd_gil {
 };
 GD_ASSERT_SIZE(gd_gil, 232 + 8 * GD_HIST_STEPS);
 
-/* ---- The joint picture --------------------------------------------------------------------------
- */
+/* ---- The joint picture ----------------------------------------------------------------------- */
 
-#define GD_HOLDER_NONE	  0 /* no GIL held */
-#define GD_HOLDER_RUNS	  1 /* on a CPU */
-#define GD_HOLDER_WAITS	  2 /* its holder waits for something else */
+#define GD_HOLDER_NONE    0 /* no GIL held */
+#define GD_HOLDER_RUNS    1 /* on a CPU */
+#define GD_HOLDER_WAITS   2 /* its holder waits for something else */
 #define GD_HOLDER_STARVES 3 /* its holder is queued for a CPU */
 
-#define GD_PHASE_START	0 /* until some thread first waited for something that is no file */
+#define GD_PHASE_START  0 /* until some thread first waited for something that is no file */
 #define GD_PHASE_STEADY 1
 
 /* What the whole process did at an instant.  Counts stop at 255. */
 struct gd_joint_key {
-	uint8_t computing;	     /* on a CPU, or so it seems */
-	uint8_t starved;	     /* want a CPU and have none */
-	uint8_t unseen;		     /* off the CPU where no wrapper stands */
-	uint8_t gil_wait;	     /* stops at 8 */
-	uint8_t outside;	     /* operations outstanding outside; stops at 8 */
-	uint8_t sleeping;	     /* threads in SLEEP, stops at 2 */
-	uint8_t loop_timer;	     /* threads in LOOP_TIMER, stops at 1 */
-	uint8_t child;		     /* threads in CHILD, stops at 1 */
-	uint8_t locked;		     /* threads in a lock wait, stops at 2 */
-	uint8_t holder;		     /* GD_HOLDER_* of the first GIL */
-	uint8_t file;		     /* 1: all that is outside are files */
-	uint8_t looped;		     /* 1: all that is outside is waited for by poll and the like */
-	uint8_t gil_computing;	     /* of computing, those that hold a GIL; stops at 8 */
-	uint8_t phase;		     /* GD_PHASE_* */
+	uint8_t computing;           /* on a CPU, or so it seems */
+	uint8_t starved;             /* want a CPU and have none */
+	uint8_t unseen;              /* off the CPU where no wrapper stands */
+	uint8_t gil_wait;            /* stops at 8 */
+	uint8_t outside;             /* operations outstanding outside; stops at 8 */
+	uint8_t sleeping;            /* threads in SLEEP, stops at 2 */
+	uint8_t loop_timer;          /* threads in LOOP_TIMER, stops at 1 */
+	uint8_t child;               /* threads in CHILD, stops at 1 */
+	uint8_t locked;              /* threads in a lock wait, stops at 2 */
+	uint8_t holder;              /* GD_HOLDER_* of the first GIL */
+	uint8_t file;                /* 1: all that is outside are files */
+	uint8_t looped;              /* 1: all that is outside is waited for by poll and the like */
+	uint8_t gil_computing;       /* of computing, those that hold a GIL; stops at 8 */
+	uint8_t phase;               /* GD_PHASE_* */
 	uint8_t outside_processes;   /* in the tree: how many have something outside; stops at 8 */
 	uint8_t computing_processes; /* in the tree: how many compute; stops at 8 */
 };
@@ -147,8 +143,7 @@ struct gd_joint {
 };
 GD_ASSERT_SIZE(gd_joint, 64);
 
-/* ---- Pipes: who is at the other end ------------------------------------------------------------
- */
+/* ---- Pipes: who is at the other end ---------------------------------------------------------- */
 
 /*
  * A pipe or socket of which this process has, or had, only one end; by inode.  The same one in
@@ -158,20 +153,19 @@ GD_ASSERT_SIZE(gd_joint, 64);
 struct gd_pipe {
 	uint64_t inode;
 	uint64_t waits;
-	uint64_t wait;	/* ticks */
+	uint64_t wait;  /* ticks */
 	uint64_t bytes; /* sent and received */
 };
 GD_ASSERT_SIZE(gd_pipe, 32);
 
-/* ---- Processes too small for a file of their own
- * ------------------------------------------------- */
+/* ---- Processes too small for a file of their own --------------------------------------------- */
 
 /* Writer: the sampler. */
 struct gd_short {
 	int32_t pid;
 	int32_t ppid;
 	int32_t exit_code; /* with GD_END_EXIT */
-	uint32_t end;	   /* GD_END_* */
+	uint32_t end;      /* GD_END_* */
 	uint64_t start_ns; /* CLOCK_MONOTONIC */
 	uint64_t end_ns;
 	uint64_t cpu_ns;

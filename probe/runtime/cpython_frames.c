@@ -8,7 +8,8 @@
 #define CHAIN_MAX    4096      /* frames that are looked at, the interpreter's own included */
 #define BYTECODE_MAX 0x1000000 /* bytes of one function */
 
-/* From 3.12 on the chain holds frames of the interpreter itself (Include/internal/pycore_frame.h).
+/*
+ * From 3.12 on the chain holds frames of the interpreter itself (Include/internal/pycore_frame.h).
  */
 #define OWNER_OF_INTERPRETER 3
 

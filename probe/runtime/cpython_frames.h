@@ -5,12 +5,13 @@
 
 #include "cpython_offsets.h"
 
-/* Exported objects of the interpreter that prove a pointer to be what we take it for; 0: not known.
+/*
+ * Exported objects of the interpreter that prove a pointer to be what we take it for; 0: not known.
  */
 struct gd_cpython_types {
-	uint64_t code;	  /* &PyCode_Type */
+	uint64_t code;    /* &PyCode_Type */
 	uint64_t unicode; /* &PyUnicode_Type */
-	uint64_t bytes;	  /* &PyBytes_Type */
+	uint64_t bytes;   /* &PyBytes_Type */
 };
 
 struct gd_cpython {

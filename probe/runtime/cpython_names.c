@@ -6,9 +6,9 @@
 #include "cpython_names.h"
 #include <string.h>
 
-#define LENGTH_MAX 4096	     /* characters of a name or path */
+#define LENGTH_MAX 4096      /* characters of a name or path */
 #define TABLE_MAX  (1 << 20) /* bytes of a line table */
-#define PIECE	   256
+#define PIECE      256
 
 static bool has_type(const struct gd_cpython *python, uint64_t object, uint64_t type)
 {
@@ -77,7 +77,7 @@ static bool read_str(const struct gd_cpython *python, uint64_t object, char *buf
 		return false;
 	/* PyCompactUnicodeObject adds utf8_length and utf8, up to 3.11 wstr_length too. */
 	data = object + o->str_ascii +
-	       (is_ascii				    ? 0
+	       (is_ascii                                    ? 0
 		: o->str_ascii == 48 && o->version < 0x030c ? 24
 							    : 16);
 	first = length * (is_ascii ? 1 : 4) >= size_bytes
@@ -105,7 +105,7 @@ struct table {
 	const struct gd_memory *memory;
 	uint64_t data;
 	uint64_t size;
-	uint64_t at;	/* of the next byte */
+	uint64_t at;    /* of the next byte */
 	uint64_t begin; /* of the window */
 	uint64_t end;
 	uint8_t window[PIECE];
@@ -231,7 +231,7 @@ static bool find_line(const struct gd_cpython *python, uint64_t linetable, int32
 		      int32_t first_line, int32_t *ret_line)
 {
 	const struct gd_cpython_offsets *o = &python->offsets;
-	struct table table = {.memory = &python->memory};
+	struct table table = { .memory = &python->memory };
 
 	if (!has_type(python, linetable, python->types.bytes) ||
 	    !gd_memory_read_u64(&python->memory, linetable + o->bytes_size, &table.size) ||
@@ -255,8 +255,8 @@ static bool find_line(const struct gd_cpython *python, uint64_t linetable, int32
 
 bool gd_cpython_is_library(const char *file)
 {
-	static const char *const marks[] = {"/lib/python", "/lib64/python", "site-packages",
-					    "dist-packages"};
+	static const char *const marks[] = { "/lib/python", "/lib64/python", "site-packages",
+					     "dist-packages" };
 
 	if (file[0] == '<')
 		return strncmp(file, "<frozen", 7) == 0;

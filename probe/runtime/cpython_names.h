@@ -11,7 +11,7 @@
 struct gd_cpython_names {
 	char file[GD_CPYTHON_FILE_BYTES]; /* UTF-8; of a longer path the end */
 	char function[GD_CPYTHON_NAME_BYTES];
-	int32_t line;	    /* 0: the instruction belongs to no line */
+	int32_t line;       /* 0: the instruction belongs to no line */
 	int32_t first_line; /* of the function */
 };
 

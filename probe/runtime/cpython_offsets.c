@@ -33,7 +33,7 @@ static const struct published {
 /* clang-format on */
 
 #define PUBLISHED_BYTES 744
-#define STRUCT_MAX	4096 /* none of these fields lies deeper in its structure */
+#define STRUCT_MAX      4096 /* none of these fields lies deeper in its structure */
 
 /* One published offset; clears *ok when it is none. */
 static uint16_t take(const uint64_t *block, uint16_t at, bool *ok)

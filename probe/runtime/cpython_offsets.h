@@ -11,8 +11,8 @@
 #define GD_OFFSET_NONE 0xffffu
 
 /* How a code object maps instructions to lines. */
-#define GD_LINES_LNOTAB	   1 /* up to 3.9: co_lnotab (Objects/lnotab_notes.txt) */
-#define GD_LINES_PEP626	   2 /* 3.10: co_linetable, pairs */
+#define GD_LINES_LNOTAB    1 /* up to 3.9: co_lnotab (Objects/lnotab_notes.txt) */
+#define GD_LINES_PEP626    2 /* 3.10: co_linetable, pairs */
 #define GD_LINES_LOCATIONS 3 /* 3.11 and later: location table (PEP 657) */
 
 struct gd_cpython_offsets {
@@ -26,7 +26,7 @@ struct gd_cpython_offsets {
 	/* The frame: PyFrameObject up to 3.10, _PyInterpreterFrame since. */
 	uint16_t frame_code;
 	uint16_t frame_back;
-	uint16_t frame_instr;	   /* 4-byte index up to 3.10, pointer since */
+	uint16_t frame_instr;      /* 4-byte index up to 3.10, pointer since */
 	uint16_t frame_instr_unit; /* bytes per step of the index */
 	uint16_t frame_owner;
 	uint16_t frame_tlbc_index; /* free-threaded 3.14: which thread-local bytecode */

@@ -51,8 +51,7 @@ static void find_where(struct gd_judged *judged)
 	judged->where = judged->where_hot ? judged->where_hot->place : NULL;
 }
 
-/* ---- Children that nobody followed ------------------------------------------------------------
- */
+/* ---- Children that nobody followed ----------------------------------------------------------- */
 
 static bool is_followed(const struct gd_session_model *session, int32_t pid)
 {
@@ -146,7 +145,7 @@ static int judge_all(const struct gd_session_model *session, struct gd_analysis 
 
 int gd_analyse(const struct gd_session_model *session, struct gd_analysis *ret_analysis)
 {
-	struct gd_analysis analysis = {.session = session, .overhead = NAN};
+	struct gd_analysis analysis = { .session = session, .overhead = NAN };
 	size_t count = session->process_count;
 	double watched_s;
 	int err;

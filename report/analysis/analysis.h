@@ -14,18 +14,18 @@ struct gd_judged {
 	struct gd_facts facts;
 	struct gd_verdict verdict;
 	struct gd_hots lines, functions; /* where it waits */
-	const struct gd_place *where;	 /* the line that the advice is about; NULL: not known */
-	const struct gd_hot *where_hot;	 /* what was waited there; NULL: not measured by samples */
+	const struct gd_place *where;    /* the line that the advice is about; NULL: not known */
+	const struct gd_hot *where_hot;  /* what was waited there; NULL: not measured by samples */
 };
 
 struct gd_analysis {
 	const struct gd_session_model *session;
 	struct gd_judged *processes;  /* as in the session */
-	double *shares;		      /* of each, of what all of them did */
+	double *shares;               /* of each, of what all of them did */
 	const struct gd_judged *main; /* what the verdict speaks of: a process, or all as one */
 	const struct gd_judged *lead; /* the process that did most */
 	double unfollowed_cpu_s;      /* of children that were not followed */
-	uint64_t unfollowed;	      /* how many of them were waited for */
+	uint64_t unfollowed;          /* how many of them were waited for */
 	struct gd_ceilings ceilings;
 	double overhead; /* CPU of the sampler per second watched; NAN: not known */
 };

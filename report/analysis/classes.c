@@ -37,7 +37,7 @@ static void park(struct gd_classes *classes, double life_s)
 
 struct gd_classes gd_classes_of_thread(const struct gd_times *times, bool is_main)
 {
-	struct gd_classes classes = {.holding_gil_s = times->holding_gil_s};
+	struct gd_classes classes = { .holding_gil_s = times->holding_gil_s };
 	double off_gil_s, off_free_s, no_cpu_s;
 
 	for (unsigned int cause = 0; cause < GD_CAUSE_COUNT; cause++) {
@@ -65,7 +65,7 @@ struct gd_classes gd_classes_of_thread(const struct gd_times *times, bool is_mai
 
 struct gd_classes gd_classes_of_process(const struct gd_process_model *process)
 {
-	struct gd_classes sum = {0};
+	struct gd_classes sum = { 0 };
 
 	for (size_t i = 0; i < process->thread_count; i++) {
 		const struct gd_thread_model *thread = &process->threads[i];

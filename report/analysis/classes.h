@@ -7,7 +7,7 @@
 
 struct gd_classes {
 	double s[GD_CLASS_COUNT]; /* seconds, by GD_CLASS_* */
-	double holding_gil_s;	  /* waited for anything with a GIL held */
+	double holding_gil_s;     /* waited for anything with a GIL held */
 };
 
 /* The class that a cause counts as. */

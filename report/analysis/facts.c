@@ -111,7 +111,7 @@ static struct sums sum_picture(const struct gd_process_model *process)
 {
 	bool skip_start = is_start_left_out(process);
 	double computing_all_s = 0;
-	struct sums sums = {0};
+	struct sums sums = { 0 };
 
 	for (size_t i = 0; i < process->joint_count; i++) {
 		const struct gd_joint_model *cell = &process->joints[i];
@@ -147,7 +147,7 @@ static struct sums sum_threads(const struct gd_process_model *process)
 	double wall_s = process->end_s - process->start_s;
 	double cpu_s = gd_classes_cpu_s(&classes) + classes.s[GD_CLASS_NO_CPU];
 	double loop_s = 0, files_s = 0;
-	struct sums sums = {0};
+	struct sums sums = { 0 };
 	double left_s, sleep_s;
 
 	for (size_t i = 0; i < process->thread_count; i++) {
@@ -240,7 +240,8 @@ static bool is_lock(const struct gd_lock_model *lock, const struct gd_facts *fac
 	case GD_CAUSE_RWLOCK:
 		return true;
 	case GD_CAUSE_SEM:
-		/* Waited for once, it is a thread's end: the thread holds it as long as it lives.
+		/*
+		 * Waited for once, it is a thread's end: the thread holds it as long as it lives.
 		 */
 		return lock->released > lock->posted && lock->waits >= LOCK_WAITS_MIN;
 	case GD_CAUSE_COND:
@@ -305,7 +306,7 @@ static void gather_pipes(const struct gd_process_model *process, struct gd_facts
 
 static double effective_cpus(const struct gd_process_model *process)
 {
-	double cpus = process->cpus	     ? process->cpus
+	double cpus = process->cpus          ? process->cpus
 		      : process->cpus_online ? process->cpus_online
 					     : 1;
 

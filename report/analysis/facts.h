@@ -10,7 +10,7 @@
 
 struct gd_facts {
 	/* The evidence. */
-	double wall_s;	  /* of the steady phase */
+	double wall_s;    /* of the steady phase */
 	double active_s;  /* of it, the part that is judged: somebody computed or waited outside */
 	double instants;  /* looked at in the judged part */
 	bool has_picture; /* a sampler looked; else the sums alone */
@@ -22,40 +22,40 @@ struct gd_facts {
 	/* Shares of the steady phase and of the judged part; the latter six add up to one. */
 	double idle;
 	double computing;  /* at least one thread computes, or would if it had a CPU */
-	double outside;	   /* else: at least one waits outside */
-	double child;	   /* else: for a child */
+	double outside;    /* else: at least one waits outside */
+	double child;      /* else: for a child */
 	double sleeping;   /* else: sleeps */
 	double loop_timer; /* else: an event loop waits for its own timers */
-	double unknown;	   /* else: off the CPU where nobody saw why */
+	double unknown;    /* else: off the CPU where nobody saw why */
 
 	/* While computing. */
 	double gil_share; /* of the threads on a CPU, those that hold the GIL */
-	double running;	  /* threads on a CPU */
-	double wanting;	  /* threads that are on a CPU or queued for one */
-	double starved;	  /* of those, the share without a CPU */
+	double running;   /* threads on a CPU */
+	double wanting;   /* threads that are on a CPU or queued for one */
+	double starved;   /* of those, the share without a CPU */
 	double gil_held, gil_wanted, gil_waiters; /* shares of judged time; mean threads in line */
 
 	/* While waiting. */
-	double overlap;	     /* operations outstanding outside */
+	double overlap;      /* operations outstanding outside */
 	double sleepers;     /* threads asleep at once, counted to two */
-	double looped;	     /* share waited for by poll and the like */
-	double files;	     /* share that is files only */
+	double looped;       /* share waited for by poll and the like */
+	double files;        /* share that is files only */
 	double holder_waits; /* of the judged time: who holds the GIL waits, others want it */
 	double held_waits;   /* of all the time waited outside, the share with the GIL held */
 
 	/* Threads and locks. */
 	unsigned int contenders; /* threads that work and spend a good part in lock waits */
-	bool has_coordinator;	 /* a thread that does not work, but waits as often as they do */
+	bool has_coordinator;    /* a thread that does not work, but waits as often as they do */
 	const struct gd_lock_model *lock; /* the one that cost most, NULL: none */
-	double lock_waiters;		  /* mean threads waiting for it */
-	double operations;		  /* waits outside that took a millisecond, roughly */
-	double wait_per_cpu;		  /* seconds waited outside per second computed */
+	double lock_waiters;              /* mean threads waiting for it */
+	double operations;                /* waits outside that took a millisecond, roughly */
+	double wait_per_cpu;              /* seconds waited outside per second computed */
 	double yields_per_s;
 
 	/* Processes, where there are several. */
 	double outside_processes;   /* that had something outstanding at once, while waiting */
 	double computing_processes; /* that computed at once, while computing */
-	double pipe_calls;	    /* between them, and to themselves */
+	double pipe_calls;          /* between them, and to themselves */
 	double cpu_per_pipe_call_s;
 	double pipe_bytes_per_cpu_s;
 	double unfollowed; /* CPUs that children took that nobody followed, per second watched */

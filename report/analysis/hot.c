@@ -19,7 +19,7 @@ const struct gd_place *gd_hot_own_place(const struct gd_stack_model *stack)
 /* Of the wall time of each cause, the share that was no waiting. */
 static void find_cpu_shares(const struct gd_process_model *process, double *ret_shares)
 {
-	double wall_s[GD_CAUSE_COUNT] = {0};
+	double wall_s[GD_CAUSE_COUNT] = { 0 };
 
 	memset(ret_shares, 0, GD_CAUSE_COUNT * sizeof(*ret_shares));
 	for (size_t i = 0; i < process->thread_count; i++)
@@ -70,8 +70,8 @@ static int compare_waited(const void *a, const void *b)
 
 int gd_hot_lines(const struct gd_process_model *process, struct gd_pool *pool, struct gd_hots *ret)
 {
-	struct gd_hots hots = {gd_pool_alloc(pool, process->sampled_count + 1, sizeof(*hots.list)),
-			       0};
+	struct gd_hots hots = { gd_pool_alloc(pool, process->sampled_count + 1, sizeof(*hots.list)),
+				0 };
 	double *largest = gd_pool_alloc(pool, process->sampled_count + 1, sizeof(*largest));
 	double cpu[GD_CAUSE_COUNT];
 
@@ -106,7 +106,7 @@ static bool is_counted_before(const struct gd_stack_model *stack, size_t at)
 int gd_hot_functions(const struct gd_process_model *process, struct gd_pool *pool,
 		     struct gd_hots *ret)
 {
-	struct gd_hots hots = {NULL, 0};
+	struct gd_hots hots = { NULL, 0 };
 	double cpu[GD_CAUSE_COUNT];
 	size_t places = 1;
 

@@ -18,7 +18,8 @@ struct gd_hots {
 	size_t count;
 };
 
-/* By line: the innermost of each stack that is the program's own.  -ENOMEM or 0; memory from pool.
+/*
+ * By line: the innermost of each stack that is the program's own.  -ENOMEM or 0; memory from pool.
  */
 int gd_hot_lines(const struct gd_process_model *process, struct gd_pool *pool, struct gd_hots *ret);
 

@@ -10,15 +10,15 @@
 #include "verdict.h"
 #include <math.h>
 
-#define PURE	      0.8
+#define PURE          0.8
 #define OVERLAPPED    1.5
 #define PARALLEL      0.8    /* of the CPUs */
-#define SERIAL	      1.3    /* threads at work at once, at most */
+#define SERIAL        1.3    /* threads at work at once, at most */
 #define MANY_OPS      150.0  /* useful concurrency from which threads are a burden */
 #define TINY_TASK_S   100e-6 /* of CPU per use of a pipe: a task of a pool uses four */
 #define LARGE_PICKLES 50e6   /* bytes through pipes per second of CPU */
 
-#define THIN_S	      0.1 /* an interpreter alone starts and ends in half of that */
+#define THIN_S        0.1 /* an interpreter alone starts and ends in half of that */
 #define THIN_INSTANTS 20
 
 static double waiting(const struct gd_facts *f)
@@ -219,7 +219,7 @@ struct rule {
 	bool (*when)(const struct gd_facts *facts);
 	enum gd_action action;
 	enum gd_action alternatives[3]; /* CANNOT_SAY ends the list */
-	uint32_t reasons;		/* EV() of what convinced it */
+	uint32_t reasons;               /* EV() of what convinced it */
 };
 
 /* clang-format off */
@@ -400,8 +400,8 @@ static size_t list(const struct gd_facts *facts, uint32_t set, struct gd_reason 
 
 	for (unsigned int i = 0; i < GD_EVIDENCE_COUNT && count < GD_REASONS_MAX; i++)
 		if (set & (1u << i))
-			ret_list[count++] =
-				(struct gd_reason){(enum gd_evidence)i, gd_verdict_value(facts, i)};
+			ret_list[count++] = (struct gd_reason){ (enum gd_evidence)i,
+								gd_verdict_value(facts, i) };
 	return count;
 }
 
@@ -453,7 +453,7 @@ static enum gd_confidence judge_confidence(const struct gd_facts *facts)
 		return GD_CONFIDENCE_LOW;
 	for (int way = -1; way <= 1; way++) {
 		struct gd_facts moved = shifted(facts,
-						way < 0	  ? -sampling
+						way < 0   ? -sampling
 						: way > 0 ? sampling + facts->unknown
 							  : 0,
 						1 + 0.1 * way);
@@ -490,7 +490,7 @@ struct gd_verdict gd_verdict_judge(const struct gd_facts *facts)
 		    (action == GD_ACTION_ASYNCIO && !facts->is_python))
 			continue;
 		verdict.alternatives[verdict.alternative_count++] =
-			(struct gd_advice){action, workers_for(facts, action)};
+			(struct gd_advice){ action, workers_for(facts, action) };
 	}
 	verdict.reason_count = list(facts, rule->reasons, verdict.reasons);
 	verdict.ruled_out_count = list(facts, ruled_out, verdict.ruled_out);
@@ -508,7 +508,7 @@ struct gd_ceilings gd_verdict_ceilings(const struct gd_facts *facts)
 	double cpu = facts->computing * facts->running;
 	double gil = facts->gil_share * cpu;
 	double by_cpus = facts->cpus > 0 ? cpu / facts->cpus : cpu;
-	struct gd_ceilings ceilings = {NAN, NAN, NAN};
+	struct gd_ceilings ceilings = { NAN, NAN, NAN };
 
 	if (facts->active_s <= 0)
 		return ceilings;

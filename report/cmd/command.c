@@ -20,7 +20,7 @@ int gd_command_fail(const struct gd_command *command, int code, const struct gd_
 bool gd_command_parse(const struct gd_command *command, int argc, char **argv, void *values,
 		      int *ret_next, int *ret_code)
 {
-	struct gd_diag diag = {""};
+	struct gd_diag diag = { "" };
 	bool help = false;
 
 	*ret_next = gd_options_parse(command->options, argc, argv, values, &help, &diag);

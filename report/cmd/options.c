@@ -28,7 +28,7 @@ static int set(const struct gd_option *option, void *values, bool *ret_help)
 int gd_options_parse(const struct gd_option *table, int argc, char **argv, void *values,
 		     bool *ret_help, struct gd_diag *diag)
 {
-	struct option longs[OPTIONS_MAX + 1] = {0};
+	struct option longs[OPTIONS_MAX + 1] = { 0 };
 	char letters[2 * OPTIONS_MAX + 3] =
 		"+:"; /* stop at the first word; ':' for a missing value */
 	size_t at = strlen(letters);
@@ -37,7 +37,7 @@ int gd_options_parse(const struct gd_option *table, int argc, char **argv, void 
 	for (int i = 0; table[i].name; i++) {
 		int has_value = table[i].kind == GD_OPTION_TEXT;
 
-		longs[i] = (struct option){table[i].name, has_value, NULL, 256 + i};
+		longs[i] = (struct option){ table[i].name, has_value, NULL, 256 + i };
 		if (table[i].letter) {
 			letters[at++] = table[i].letter;
 			if (has_value)

@@ -18,9 +18,9 @@ enum gd_option_kind {
 
 struct gd_option {
 	const char *name; /* long, without the dashes */
-	char letter;	  /* 0: none */
+	char letter;      /* 0: none */
 	enum gd_option_kind kind;
-	size_t offset;	   /* in the command's own struct of options */
+	size_t offset;     /* in the command's own struct of options */
 	const char *value; /* what the help calls its value */
 	const char *help;
 };

@@ -8,15 +8,15 @@ struct record_values {
 };
 
 static const struct gd_option record_options[] = {
-	{"output", 'o', GD_OPTION_TEXT, offsetof(struct record_values, output), "DIR",
-	 "where to record (default: a new folder in gildiag.data)"},
-	{"help", 'h', GD_OPTION_HELP, 0, NULL, "this help"},
+	{ "output", 'o', GD_OPTION_TEXT, offsetof(struct record_values, output), "DIR",
+	  "where to record (default: a new folder in gildiag.data)" },
+	{ "help", 'h', GD_OPTION_HELP, 0, NULL, "this help" },
 	GD_OPTION_END,
 };
 
 static int run(const struct gd_command *command, int argc, char **argv)
 {
-	struct record_values values = {.output = NULL};
+	struct record_values values = { .output = NULL };
 	int module_at = gd_start_find_module(record_options, argc, argv);
 	gd_autofree char *folder = NULL;
 	struct gd_started started;

@@ -14,21 +14,21 @@ struct report_values {
 };
 
 static const struct gd_option report_options[] = {
-	{"format", 'f', GD_OPTION_TEXT, offsetof(struct report_values, format), "FORMAT",
-	 "text (default) or json"},
-	{"output", 'o', GD_OPTION_TEXT, offsetof(struct report_values, output), "FILE",
-	 "write there; a file that exists is not overwritten"},
-	{"verbose", 'v', GD_OPTION_FLAG, offsetof(struct report_values, verbose), NULL,
-	 "every thread, every zero"},
-	{"no-color", 0, GD_OPTION_FLAG, offsetof(struct report_values, no_color), NULL,
-	 "no colours, also on a terminal"},
-	{"help", 'h', GD_OPTION_HELP, 0, NULL, "this help"},
+	{ "format", 'f', GD_OPTION_TEXT, offsetof(struct report_values, format), "FORMAT",
+	  "text (default) or json" },
+	{ "output", 'o', GD_OPTION_TEXT, offsetof(struct report_values, output), "FILE",
+	  "write there; a file that exists is not overwritten" },
+	{ "verbose", 'v', GD_OPTION_FLAG, offsetof(struct report_values, verbose), NULL,
+	  "every thread, every zero" },
+	{ "no-color", 0, GD_OPTION_FLAG, offsetof(struct report_values, no_color), NULL,
+	  "no colours, also on a terminal" },
+	{ "help", 'h', GD_OPTION_HELP, 0, NULL, "this help" },
 	GD_OPTION_END,
 };
 
 static int write_report(const char *path, const struct report_values *values, struct gd_diag *diag)
 {
-	struct gd_explain how = {values->format, values->verbose, values->no_color};
+	struct gd_explain how = { values->format, values->verbose, values->no_color };
 	gd_autofclose FILE *file = NULL;
 
 	if (!values->output)
@@ -42,9 +42,9 @@ static int write_report(const char *path, const struct report_values *values, st
 
 static int run(const struct gd_command *command, int argc, char **argv)
 {
-	struct report_values values = {.format = "text"};
+	struct report_values values = { .format = "text" };
 	gd_autofree char *path = NULL;
-	struct gd_diag diag = {""};
+	struct gd_diag diag = { "" };
 	int next, code;
 
 	if (!gd_command_parse(command, argc, argv, &values, &next, &code))

@@ -11,25 +11,25 @@ struct run_values {
 };
 
 static const struct gd_option run_options[] = {
-	{"output", 'o', GD_OPTION_TEXT, offsetof(struct run_values, output), "DIR",
-	 "where to record (default: a new folder in gildiag.data)"},
-	{"format", 'f', GD_OPTION_TEXT, offsetof(struct run_values, format), "FORMAT",
-	 "of the report: text (default) or json"},
-	{"verbose", 'v', GD_OPTION_FLAG, offsetof(struct run_values, verbose), NULL,
-	 "every thread, every zero"},
-	{"no-color", 0, GD_OPTION_FLAG, offsetof(struct run_values, no_color), NULL,
-	 "no colours, also on a terminal"},
-	{"help", 'h', GD_OPTION_HELP, 0, NULL, "this help"},
+	{ "output", 'o', GD_OPTION_TEXT, offsetof(struct run_values, output), "DIR",
+	  "where to record (default: a new folder in gildiag.data)" },
+	{ "format", 'f', GD_OPTION_TEXT, offsetof(struct run_values, format), "FORMAT",
+	  "of the report: text (default) or json" },
+	{ "verbose", 'v', GD_OPTION_FLAG, offsetof(struct run_values, verbose), NULL,
+	  "every thread, every zero" },
+	{ "no-color", 0, GD_OPTION_FLAG, offsetof(struct run_values, no_color), NULL,
+	  "no colours, also on a terminal" },
+	{ "help", 'h', GD_OPTION_HELP, 0, NULL, "this help" },
 	GD_OPTION_END,
 };
 
 static int run(const struct gd_command *command, int argc, char **argv)
 {
-	struct run_values values = {.format = "text"};
+	struct run_values values = { .format = "text" };
 	int module_at = gd_start_find_module(run_options, argc, argv);
 	gd_autofree char *folder = NULL;
 	struct gd_started started;
-	struct gd_diag diag = {""};
+	struct gd_diag diag = { "" };
 	struct gd_explain how;
 	const char *module;
 	int next, code;
@@ -47,7 +47,7 @@ static int run(const struct gd_command *command, int argc, char **argv)
 	if (code >= 0)
 		return code;
 	folder = started.folder;
-	how = (struct gd_explain){values.format, values.verbose, values.no_color};
+	how = (struct gd_explain){ values.format, values.verbose, values.no_color };
 	if (folder && gd_explain(folder, &how, stderr, &diag) != 0)
 		gd_command_fail(command, GD_EXIT_ERROR, &diag);
 	return gd_start_finish(&started);

@@ -13,7 +13,7 @@
 
 #define EXIT_CANNOT_START   125
 #define EXIT_NOT_EXECUTABLE 126
-#define EXIT_NOT_FOUND	    127
+#define EXIT_NOT_FOUND      127
 
 static bool takes_value(const struct gd_option *options, const char *word)
 {
@@ -102,7 +102,7 @@ static int say_exec_failed(const struct gd_command *command, const char *name, i
 static int start_watched(char *const *argv, const char *output, struct gd_started *started,
 			 struct gd_launched *launched, struct gd_diag *diag)
 {
-	struct gd_folder folder = {NULL, -1, -1};
+	struct gd_folder folder = { NULL, -1, -1 };
 	struct gd_parts parts;
 	int err = gd_parts_find(&parts, diag);
 
@@ -122,9 +122,9 @@ int gd_start(const struct gd_command *command, const char *module, const char *o
 	     char **argv, struct gd_started *ret_started)
 {
 	gd_autofree char **words = NULL;
-	struct gd_launched launched = {0, 0};
+	struct gd_launched launched = { 0, 0 };
 	enum gd_program_kind kind;
-	struct gd_diag diag = {""};
+	struct gd_diag diag = { "" };
 	char path[PATH_MAX];
 	int err, code;
 
@@ -138,7 +138,7 @@ int gd_start(const struct gd_command *command, const char *module, const char *o
 	kind = gd_program_inspect(words[0], path, sizeof(path));
 	if (kind != GD_PROGRAM_WATCHABLE && (code = say_unfit(command, kind, path)) >= 0)
 		return code;
-	*ret_started = (struct gd_started){NULL, 0};
+	*ret_started = (struct gd_started){ NULL, 0 };
 	if (kind == GD_PROGRAM_WATCHABLE)
 		err = start_watched(words, output, ret_started, &launched, &diag);
 	else
@@ -155,7 +155,7 @@ int gd_start(const struct gd_command *command, const char *module, const char *o
 
 int gd_start_finish(const struct gd_started *started)
 {
-	struct rlimit none = {0, 0};
+	struct rlimit none = { 0, 0 };
 	int signal_number;
 	sigset_t set;
 

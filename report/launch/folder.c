@@ -19,9 +19,9 @@
 #include <sys/un.h>
 #include <time.h>
 
-#define DATA	    "gildiag.data"
+#define DATA        "gildiag.data"
 #define MARKER_TEXT "gildiag session 1\n"
-#define KEEP	    10
+#define KEEP        10
 #define SEEN_MAX    100000
 
 #define NAMES_OWN_MAX 40 /* bytes of "/gildiag.data/<start>.<pid>" */
@@ -55,7 +55,7 @@ static char *make_in(const char *base)
 
 static int make_default(char **ret_path, struct gd_diag *diag)
 {
-	const char *bases[] = {".", getenv("XDG_RUNTIME_DIR"), getenv("TMPDIR"), "/tmp"};
+	const char *bases[] = { ".", getenv("XDG_RUNTIME_DIR"), getenv("TMPDIR"), "/tmp" };
 	int err = -ENOENT;
 
 	for (size_t i = 0; i < sizeof(bases) / sizeof(bases[0]); i++) {
@@ -116,7 +116,7 @@ static int make_marker(const char *path)
 static int make_listener(const char *path)
 {
 	gd_autoclose int folder = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
-	struct sockaddr_un addr = {.sun_family = AF_UNIX};
+	struct sockaddr_un addr = { .sun_family = AF_UNIX };
 	int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
 
 	snprintf(addr.sun_path, sizeof(addr.sun_path), "/proc/self/fd/%d/" GD_SESSION_SOCKET,
@@ -131,7 +131,7 @@ static int make_listener(const char *path)
 
 int gd_folder_make(const char *output, struct gd_folder *ret_folder, struct gd_diag *diag)
 {
-	struct gd_folder folder = {.marker = -1, .listener = -1};
+	struct gd_folder folder = { .marker = -1, .listener = -1 };
 	int err =
 		output ? make_named(output, &folder.path, diag) : make_default(&folder.path, diag);
 
@@ -157,7 +157,7 @@ void gd_folder_close(struct gd_folder *folder)
 	if (folder->listener >= 0)
 		close(folder->listener);
 	free(folder->path);
-	*folder = (struct gd_folder){NULL, -1, -1};
+	*folder = (struct gd_folder){ NULL, -1, -1 };
 }
 
 /* ---- Pruning --------------------------------------------------------------------------------- */

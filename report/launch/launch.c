@@ -16,7 +16,7 @@ static struct sigaction child_before; /* what SIGCHLD did when we came */
 
 /* ---- Signals --------------------------------------------------------------------------------- */
 
-static const int passed_on[] = {SIGTERM, SIGHUP, SIGINT, SIGQUIT, SIGUSR1, SIGUSR2, SIGCONT};
+static const int passed_on[] = { SIGTERM, SIGHUP, SIGINT, SIGQUIT, SIGUSR1, SIGUSR2, SIGCONT };
 
 #define PASSED_ON (sizeof(passed_on) / sizeof(passed_on[0]))
 
@@ -37,7 +37,7 @@ static void pass_on(int signal, siginfo_t *info, void *context)
  */
 static void catch_signals(void)
 {
-	struct sigaction action = {.sa_sigaction = pass_on, .sa_flags = SA_SIGINFO | SA_RESTART};
+	struct sigaction action = { .sa_sigaction = pass_on, .sa_flags = SA_SIGINFO | SA_RESTART };
 
 	for (size_t i = 0; i < PASSED_ON; i++)
 		sigaction(passed_on[i], &action, NULL);
@@ -47,7 +47,7 @@ static void catch_signals(void)
  * stays. */
 static void keep_exit_status(void)
 {
-	struct sigaction action = {.sa_handler = SIG_DFL};
+	struct sigaction action = { .sa_handler = SIG_DFL };
 
 	sigaction(SIGCHLD, &action, &child_before);
 }
@@ -57,9 +57,9 @@ static void keep_exit_status(void)
 /* Its descriptors: 0 a pipe whose closing ends it, 1 the socket, 2 the locked marker. */
 static void run_sampler(const struct gd_parts *parts, const struct gd_folder *folder, int pipe_end)
 {
-	char *argv[] = {(char *)parts->sampler, (char *)"--child", folder->path, NULL};
-	char *envp[] = {NULL};
-	int fds[3] = {pipe_end, folder->listener, folder->marker};
+	char *argv[] = { (char *)parts->sampler, (char *)"--child", folder->path, NULL };
+	char *envp[] = { NULL };
+	int fds[3] = { pipe_end, folder->listener, folder->marker };
 
 	for (int i = 0; i < 3; i++)
 		fds[i] = fcntl(fds[i], F_DUPFD, 10);
@@ -144,7 +144,7 @@ static int wait_for_target(pid_t pid, int error_pipe, struct gd_launched *launch
 int gd_launch(char *const *argv, const struct gd_parts *parts, struct gd_folder *folder,
 	      struct gd_launched *ret_launched, struct gd_diag *diag)
 {
-	struct gd_launched launched = {0, 0};
+	struct gd_launched launched = { 0, 0 };
 	pid_t sampler = -1, target;
 	int leash = -1, ends[2], err = 0;
 	sigset_t all, before;

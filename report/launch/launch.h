@@ -9,7 +9,7 @@
 
 struct gd_launched {
 	int wait_status; /* as waitpid gives it */
-	int exec_errno;	 /* not 0: it could not be started */
+	int exec_errno;  /* not 0: it could not be started */
 };
 
 /*

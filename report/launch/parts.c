@@ -25,10 +25,10 @@ static int find_one(const char *folder, const char *const *relative, char *ret_p
 
 int gd_parts_find(struct gd_parts *ret_parts, struct gd_diag *diag)
 {
-	static const char *const agents[] = {"../lib/gildiag/libgildiag-agent.so",
-					     "../" GILDIAG_LIBDIR "/gildiag/libgildiag-agent.so",
-					     NULL};
-	static const char *const samplers[] = {"../libexec/gildiag/gildiag-sampler", NULL};
+	static const char *const agents[] = { "../lib/gildiag/libgildiag-agent.so",
+					      "../" GILDIAG_LIBDIR "/gildiag/libgildiag-agent.so",
+					      NULL };
+	static const char *const samplers[] = { "../libexec/gildiag/gildiag-sampler", NULL };
 	char self[PATH_MAX];
 	ssize_t n = readlink("/proc/self/exe", self, sizeof(self) - 1);
 	char *slash;

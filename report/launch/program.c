@@ -181,7 +181,7 @@ enum gd_program_kind gd_program_inspect(const char *name, char *ret_path, size_t
 		union {
 			Elf64_Ehdr elf;
 			char text[256];
-		} head = {.text = ""};
+		} head = { .text = "" };
 
 		/* A missing interpreter is the kernel's to report: what the user named is there. */
 		if (kind != GD_PROGRAM_WATCHABLE)

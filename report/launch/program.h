@@ -7,7 +7,7 @@
 
 enum gd_program_kind {
 	GD_PROGRAM_WATCHABLE,
-	GD_PROGRAM_MISSING,	   /* not found: 127 */
+	GD_PROGRAM_MISSING,        /* not found: 127 */
 	GD_PROGRAM_NOT_EXECUTABLE, /* 126 */
 	GD_PROGRAM_STATIC,
 	GD_PROGRAM_SETUID,

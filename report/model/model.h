@@ -13,14 +13,14 @@
 #include <stdint.h>
 
 struct gd_times {
-	double cause_s[GD_CAUSE_COUNT];	 /* wall time, what is still open included */
+	double cause_s[GD_CAUSE_COUNT];  /* wall time, what is still open included */
 	double cpu_in_s[GD_CAUSE_COUNT]; /* of it, on the CPU */
 	uint64_t count[GD_CAUSE_COUNT];
 	double off_in_s[2]; /* off the CPU while computing: GIL held, GIL free */
 	double holding_gil_s;
 	double gil_hold_s;
 	uint64_t gil_takes, gil_drops, gil_forced;
-	double cpu_s;	    /* by the thread's own clock */
+	double cpu_s;       /* by the thread's own clock */
 	double run_delay_s; /* by the kernel */
 	uint64_t major_faults;
 	uint64_t yields;
@@ -64,7 +64,7 @@ struct gd_thread_model {
 	bool is_main;
 	bool has_ended;
 	const struct gd_place *start; /* the outermost place that was seen; NULL: none */
-	uint64_t threads;	      /* that this row stands for: more than one for folded ones */
+	uint64_t threads;             /* that this row stands for: more than one for folded ones */
 	uint64_t start_function;
 	struct gd_times times;
 };
@@ -113,12 +113,12 @@ struct gd_process_model {
 	bool has_exit_code, was_collected;
 	int exit_code;
 	bool clock_is_tsc;
-	double start_s, end_s;	/* CLOCK_MONOTONIC */
-	double steady_s;	/* the same; NAN: no sampler saw it */
+	double start_s, end_s;  /* CLOCK_MONOTONIC */
+	double steady_s;        /* the same; NAN: no sampler saw it */
 	double started_epoch_s; /* for humans */
 	uint64_t threads_born;
 	uint32_t cpus, cpus_online; /* 0: unknown */
-	double cpu_quota;	    /* CPUs; 0: none */
+	double cpu_quota;           /* CPUs; 0: none */
 	double throttled_s;
 	uint64_t samples, samples_missed;
 	double sampler_cpu_s;
@@ -156,7 +156,7 @@ struct gd_session_model {
 	const char *path;
 	struct gd_process_model *processes; /* in order of start */
 	size_t process_count;
-	size_t unreadable;	       /* files that were refused */
+	size_t unreadable; /* files that were refused */
 	bool has_sampler_file;
 	struct gd_process_model *tree; /* joints and samples of all at once; NULL: not seen */
 	struct gd_short_model *shorts;

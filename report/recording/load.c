@@ -11,8 +11,8 @@
 
 static struct gd_clock_map map_clock(const struct gd_process *process)
 {
-	struct gd_clock_map map = {.ticks0 = process->first.ticks,
-				   .s0 = (double)process->first.monotonic_ns / 1e9};
+	struct gd_clock_map map = { .ticks0 = process->first.ticks,
+				    .s0 = (double)process->first.monotonic_ns / 1e9 };
 	struct gd_clock_pair last = process->last.ticks > process->sampler_pair.ticks
 					    ? process->last
 					    : process->sampler_pair;
@@ -20,7 +20,7 @@ static struct gd_clock_map map_clock(const struct gd_process *process)
 	double ticks = (double)last.ticks - (double)process->first.ticks;
 
 	map.s_per_tick = process->clock == GD_CLOCK_MONOTONIC ? 1e-9
-			 : ns > 0 && ticks > 0		      ? ns / ticks / 1e9
+			 : ns > 0 && ticks > 0                ? ns / ticks / 1e9
 							      : 1e-9 / 2.5;
 	/* A damaged file must not make nonsense of everything: no TSC leaves this range. */
 	if (!(map.s_per_tick > 1e-11 && map.s_per_tick < 1e-7))
@@ -178,7 +178,8 @@ static double find_end(const struct gd_file *file, const struct gd_process *proc
 	return (double)file->header->copied_ns / 1e9;
 }
 
-/* CPython without a GIL seen is a version whose GIL we do not know; a free-threaded one has none.
+/*
+ * CPython without a GIL seen is a version whose GIL we do not know; a free-threaded one has none.
  */
 static enum gd_gil_state find_gil_state(const struct gd_process *process,
 					const struct gd_process_model *model)
@@ -244,7 +245,7 @@ static int load_facts(const struct gd_file *file, const struct gd_process *row,
 int gd_load_process(const struct gd_file *file, struct gd_pool *pool,
 		    struct gd_process_model *ret_process)
 {
-	struct gd_process_model process = {0};
+	struct gd_process_model process = { 0 };
 	struct gd_places *places = NULL;
 	struct gd_process row;
 	struct gd_clock_map map;

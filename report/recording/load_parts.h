@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The parts of loading a process, each for a few sections of its file.  Only load*.c include this.
+/*
+ * The parts of loading a process, each for a few sections of its file.  Only load*.c include this.
  */
 #ifndef GD_LOAD_PARTS_H
 #define GD_LOAD_PARTS_H

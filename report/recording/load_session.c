@@ -38,7 +38,7 @@ static int load_file(int folder, const char *name, struct gd_session_model *sess
 		     struct gd_diag *diag)
 {
 	gd_autofree char *path = NULL;
-	struct gd_file file = {0};
+	struct gd_file file = { 0 };
 	int err;
 
 	if (asprintf(&path, "%s/%s", session->path, name) < 0)
@@ -56,11 +56,11 @@ static int load_file(int folder, const char *name, struct gd_session_model *sess
 static int load_files(int folder, struct dirent **names, size_t count,
 		      struct gd_session_model *session, struct gd_diag *diag)
 {
-	struct gd_diag first = {""};
+	struct gd_diag first = { "" };
 	int first_err = 0;
 
 	for (size_t i = 0; i < count; i++) {
-		struct gd_diag one = {""};
+		struct gd_diag one = { "" };
 		int err = load_file(folder, names[i]->d_name, session, &one);
 
 		if (err == -ENOMEM)

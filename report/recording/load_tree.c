@@ -38,7 +38,7 @@ static int load_shorts(const struct gd_file *file, struct gd_session_model *sess
 int gd_load_tree(int folder, struct gd_session_model *session)
 {
 	struct gd_process_model *tree;
-	struct gd_clock_map no_clock = {.s_per_tick = 1e-9};
+	struct gd_clock_map no_clock = { .s_per_tick = 1e-9 };
 	struct gd_process row;
 	struct gd_file file;
 	int err;
@@ -93,11 +93,11 @@ static struct end *list_ends(const struct gd_session_model *session, size_t *ret
 	for (size_t i = 0; i < session->process_count; i++)
 		for (size_t k = 0; k < session->processes[i].pipe_count; k++)
 			ends[(*ret_count)++] =
-				(struct end){session->processes[i].pipes[k].inode, i};
+				(struct end){ session->processes[i].pipes[k].inode, i };
 	/* The sampler saw ends of processes that are gone without a file too. */
 	for (size_t k = 0; session->tree && k < session->tree->pipe_count; k++)
 		ends[(*ret_count)++] =
-			(struct end){session->tree->pipes[k].inode, session->process_count};
+			(struct end){ session->tree->pipes[k].inode, session->process_count };
 	if (*ret_count)
 		qsort(ends, *ret_count, sizeof(*ends), compare_ends);
 	return ends;

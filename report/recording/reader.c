@@ -10,9 +10,9 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#define FILE_BYTES_MAX	(GD_IMAGE_BYTES + (16ull << 20))
+#define FILE_BYTES_MAX  (GD_IMAGE_BYTES + (16ull << 20))
 #define ENTRY_BYTES_MAX 65536u
-#define SECTIONS_MAX	64u
+#define SECTIONS_MAX    64u
 
 static int check_header(const struct gd_file *file, const char *path, struct gd_diag *diag)
 {
@@ -59,9 +59,9 @@ static int check_section(struct gd_file *file, const struct gd_section *section,
 int gd_file_check(const void *bytes, size_t size_bytes, const char *path, struct gd_file *ret_file,
 		  struct gd_diag *diag)
 {
-	struct gd_file file = {.bytes = (unsigned char *)(uintptr_t)bytes,
-			       .size_bytes = size_bytes};
-	struct gd_file_header header = {0};
+	struct gd_file file = { .bytes = (unsigned char *)(uintptr_t)bytes,
+				.size_bytes = size_bytes };
+	struct gd_file_header header = { 0 };
 	int err;
 
 	memcpy(&header, bytes, size_bytes < sizeof(header) ? size_bytes : sizeof(header));
@@ -134,7 +134,7 @@ int gd_file_open(int folder, const char *name, const char *path, struct gd_file 
 void gd_file_close(struct gd_file *file)
 {
 	free(file->bytes);
-	*file = (struct gd_file){0};
+	*file = (struct gd_file){ 0 };
 }
 
 uint32_t gd_file_count(const struct gd_file *file, uint32_t kind)

@@ -37,7 +37,7 @@ static char *newest_in(const char *path)
 {
 	gd_cleanup(close_folder) DIR *folder = opendir(path);
 	gd_autofree char *best = NULL;
-	struct timespec best_time = {0, 0};
+	struct timespec best_time = { 0, 0 };
 	const struct dirent *entry;
 
 	while (folder && (entry = readdir(folder))) {
@@ -76,7 +76,7 @@ int gd_session_find(const char *path, char **ret_path, struct gd_diag *diag)
 	struct stat st;
 
 	if (!path) {
-		const char *bases[] = {".", getenv("XDG_RUNTIME_DIR"), getenv("TMPDIR"), "/tmp"};
+		const char *bases[] = { ".", getenv("XDG_RUNTIME_DIR"), getenv("TMPDIR"), "/tmp" };
 
 		for (size_t i = 0; !found && i < sizeof(bases) / sizeof(bases[0]); i++)
 			found = newest_under(bases[i]);
@@ -101,12 +101,13 @@ int gd_session_find(const char *path, char **ret_path, struct gd_diag *diag)
 	return 0;
 }
 
-/* A socket's path has 108 bytes at most: a longer one is reached through the folder's descriptor.
+/*
+ * A socket's path has 108 bytes at most: a longer one is reached through the folder's descriptor.
  */
 static int connect_to(const char *path)
 {
 	gd_autoclose int folder = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
-	struct sockaddr_un addr = {.sun_family = AF_UNIX};
+	struct sockaddr_un addr = { .sun_family = AF_UNIX };
 	int fd;
 
 	if (folder < 0)
@@ -134,8 +135,9 @@ static bool is_being_written(const char *path)
 
 void gd_session_flush(const char *path)
 {
-	struct gd_hello hello = {
-		.magic = GD_HELLO_MAGIC, .abi_major = GD_ABI_MAJOR, .what = GD_HELLO_FLUSH};
+	struct gd_hello hello = { .magic = GD_HELLO_MAGIC,
+				  .abi_major = GD_ABI_MAJOR,
+				  .what = GD_HELLO_FLUSH };
 	gd_autoclose int fd = -1;
 	struct pollfd answer;
 
@@ -144,6 +146,6 @@ void gd_session_flush(const char *path)
 	fd = connect_to(path);
 	if (fd < 0 || send(fd, &hello, sizeof(hello), MSG_NOSIGNAL) != (ssize_t)sizeof(hello))
 		return;
-	answer = (struct pollfd){.fd = fd, .events = POLLIN};
+	answer = (struct pollfd){ .fd = fd, .events = POLLIN };
 	poll(&answer, 1, 2000);
 }

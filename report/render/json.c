@@ -291,7 +291,7 @@ static json_t *make_predictions(const struct gd_ceilings *ceilings)
 
 static json_t *make_seconds(const double *s)
 {
-	struct gd_classes classes = {.holding_gil_s = 0};
+	struct gd_classes classes = { .holding_gil_s = 0 };
 
 	memcpy(classes.s, s, sizeof(classes.s));
 	return make_classes(&classes);
@@ -324,8 +324,8 @@ static json_t *make_functions(const struct gd_judged *judged)
 static json_t *make_lock(const struct gd_judged *judged, const struct gd_lock_model *lock)
 {
 	static const char *const kinds[] = {
-		[GD_CAUSE_MUTEX] = "mutex",	[GD_CAUSE_RWLOCK] = "rwlock",
-		[GD_CAUSE_SEM] = "semaphore",	[GD_CAUSE_COND] = "condition",
+		[GD_CAUSE_MUTEX] = "mutex",     [GD_CAUSE_RWLOCK] = "rwlock",
+		[GD_CAUSE_SEM] = "semaphore",   [GD_CAUSE_COND] = "condition",
 		[GD_CAUSE_BARRIER] = "barrier", [GD_CAUSE_FUTEX] = "futex",
 	};
 	const char *kind = lock->cause < sizeof(kinds) / sizeof(kinds[0]) && kinds[lock->cause]
@@ -428,7 +428,7 @@ static json_t *make_started(double epoch_s)
 static json_t *make_recording(const struct gd_analysis *analysis)
 {
 	const struct gd_session_model *session = analysis->session;
-	uint64_t lost[GD_LOST_COUNT] = {0}, rows[GD_SECTION_COUNT] = {0};
+	uint64_t lost[GD_LOST_COUNT] = { 0 }, rows[GD_SECTION_COUNT] = { 0 };
 	uint64_t unfollowed = analysis->unfollowed;
 	bool complete = true, collected = session->has_sampler_file;
 	json_t *sources = json_array();

@@ -200,9 +200,9 @@ static void print_shares(const struct page *page, const struct gd_judged *judged
 /* The lines that wait most: of all threads together, so the sum may exceed the time judged. */
 static void print_lines(const struct page *page, const struct gd_judged *judged)
 {
-	static const unsigned int classes[] = {GD_CLASS_IO_WAIT, GD_CLASS_TIMER_WAIT,
-					       GD_CLASS_CHILD_WAIT, GD_CLASS_GIL_WAIT,
-					       GD_CLASS_LOCK_WAIT};
+	static const unsigned int classes[] = { GD_CLASS_IO_WAIT, GD_CLASS_TIMER_WAIT,
+						GD_CLASS_CHILD_WAIT, GD_CLASS_GIL_WAIT,
+						GD_CLASS_LOCK_WAIT };
 	size_t shown = 0;
 
 	for (size_t i = 0; i < judged->lines.count && shown < LINES_SHOWN; i++) {
@@ -275,7 +275,7 @@ static void print_evidence(const struct page *page, const char *title,
 
 /* A line per process that matters, where several are judged as one. */
 #define PROCESSES_SHOWN 4
-#define MATTERS		0.05 /* of what all did */
+#define MATTERS         0.05 /* of what all did */
 
 static bool is_tree(const struct gd_analysis *analysis)
 {
@@ -405,7 +405,7 @@ static void print_threads(const struct page *page, const struct gd_process_model
 void gd_text_render(const struct gd_analysis *analysis, const struct gd_text_style *style,
 		    FILE *out)
 {
-	const struct page page = {style, out};
+	const struct page page = { style, out };
 	const struct gd_judged *judged = analysis->main;
 	const struct gd_verdict *verdict = &judged->verdict;
 

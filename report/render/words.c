@@ -10,7 +10,7 @@
 
 const char *gd_words_class(enum gd_verdict_class class)
 {
-	static const char *const names[] = {"unknown", "idle", "waiting", "computing", "mixed"};
+	static const char *const names[] = { "unknown", "idle", "waiting", "computing", "mixed" };
 
 	return names[class];
 }
@@ -41,14 +41,14 @@ const char *gd_words_action(enum gd_action action)
 
 const char *gd_words_confidence(enum gd_confidence confidence)
 {
-	static const char *const names[] = {"low", "medium", "high"};
+	static const char *const names[] = { "low", "medium", "high" };
 
 	return names[confidence];
 }
 
 const char *gd_words_gil(enum gd_gil_state state)
 {
-	static const char *const names[] = {"none", "on", "off", "unknown"};
+	static const char *const names[] = { "none", "on", "off", "unknown" };
 
 	return names[state];
 }
@@ -75,8 +75,7 @@ const char *gd_words_evidence_unit(enum gd_evidence evidence)
 	return names[evidence];
 }
 
-/* ---- The headline: at most 61 columns, so that "confidence medium" fits beside it
- * ------------------------------------------------------------------------------------ */
+/* ---- The headline: at most 61 columns, so that "confidence medium" fits beside it ------------ */
 
 static double percent(double share)
 {
@@ -152,8 +151,7 @@ void gd_words_headline(const struct gd_judged *judged, char *buf, size_t size_by
 			 1000 * f->active_s);
 }
 
-/* ---- The advice
- * -------------------------------------------------------------------------------------- */
+/* ---- The advice ------------------------------------------------------------------------------ */
 
 static void say_threads(const struct gd_facts *f, unsigned int workers, char *buf, size_t size)
 {
@@ -310,8 +308,7 @@ void gd_words_why(const struct gd_judged *judged, char *buf, size_t size_bytes)
 	snprintf(buf, size_bytes, "%s", why(&judged->verdict, &judged->facts));
 }
 
-/* ---- Evidence
- * ------------------------------------------------------------------------------------------ */
+/* ---- Evidence -------------------------------------------------------------------------------- */
 
 void gd_words_evidence(const struct gd_reason *reason, char *buf, size_t size_bytes)
 {

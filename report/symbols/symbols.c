@@ -21,7 +21,7 @@ struct module {
 
 static bool is_fixed(const char *path)
 {
-	unsigned char head[18] = {0};
+	unsigned char head[18] = { 0 };
 	int fd = open(path, O_RDONLY | O_CLOEXEC);
 	ssize_t n = fd >= 0 ? read(fd, head, sizeof(head)) : -1;
 

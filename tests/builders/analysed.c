@@ -7,7 +7,7 @@
 
 static void load(const struct gd_recording *recording, struct gd_session_model *session)
 {
-	struct gd_diag diag = {""};
+	struct gd_diag diag = { "" };
 	size_t size;
 	gd_autofree unsigned char *bytes = gd_recording_pack(recording, &size);
 	struct gd_file file;
@@ -25,8 +25,8 @@ void gd_analysed_make(const struct gd_recording *recordings, size_t count,
 {
 	struct gd_session_model *session = &ret_analysed->session;
 
-	*session = (struct gd_session_model){.path = "/home/ada/gildiag.data/20251125T144503.4711",
-					     .pool = gd_pool_new()};
+	*session = (struct gd_session_model){ .path = "/home/ada/gildiag.data/20251125T144503.4711",
+					      .pool = gd_pool_new() };
 	session->processes = gd_pool_alloc(session->pool, count, sizeof(*session->processes));
 	for (size_t i = 0; i < count; i++)
 		load(&recordings[i], session);

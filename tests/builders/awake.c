@@ -43,8 +43,8 @@ int gd_awake(void **state)
 static int read_clock(clockid_t clock, struct timespec *ret_now)
 {
 	(void)clock;
-	*ret_now = (struct timespec){(time_t)(gd_awake_ns / 1000000000u),
-				     (long)(gd_awake_ns % 1000000000u)};
+	*ret_now = (struct timespec){ (time_t)(gd_awake_ns / 1000000000u),
+				      (long)(gd_awake_ns % 1000000000u) };
 	return 0;
 }
 

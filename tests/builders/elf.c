@@ -5,7 +5,7 @@
 #include <elf.h>
 #include <string.h>
 
-#define BASE	       0x400000u
+#define BASE           0x400000u
 #define INTERPRETER_AT 512
 #define DYNAMIC_AT     1024
 #define STRINGS_AT     2048
@@ -17,11 +17,11 @@ static Elf64_Phdr *add_header(Elf64_Ehdr *header, uint32_t type, uint64_t at, ui
 	Elf64_Phdr *headers = (Elf64_Phdr *)(void *)(bytes + header->e_phoff);
 	Elf64_Phdr *new = &headers[header->e_phnum++];
 
-	*new = (Elf64_Phdr){.p_type = type,
-			    .p_offset = at,
-			    .p_vaddr = BASE + at,
-			    .p_filesz = size,
-			    .p_memsz = size};
+	*new = (Elf64_Phdr){ .p_type = type,
+			     .p_offset = at,
+			     .p_vaddr = BASE + at,
+			     .p_filesz = size,
+			     .p_memsz = size };
 	return new;
 }
 
@@ -32,12 +32,12 @@ static void add_dynamic(const struct gd_elf *elf, unsigned char *bytes)
 	size_t n = 0;
 
 	for (size_t i = 0; i < 4 && elf->needed[i]; i++) {
-		table[n++] = (Elf64_Dyn){DT_NEEDED, {string}};
+		table[n++] = (Elf64_Dyn){ DT_NEEDED, { string } };
 		strcpy((char *)bytes + STRINGS_AT + string, elf->needed[i]);
 		string += strlen(elf->needed[i]) + 1;
 	}
-	table[n++] = (Elf64_Dyn){DT_STRTAB, {BASE + STRINGS_AT}};
-	table[n++] = (Elf64_Dyn){DT_NULL, {0}};
+	table[n++] = (Elf64_Dyn){ DT_STRTAB, { BASE + STRINGS_AT } };
+	table[n++] = (Elf64_Dyn){ DT_NULL, { 0 } };
 	add_header((Elf64_Ehdr *)(void *)bytes, PT_DYNAMIC, DYNAMIC_AT,
 		   elf->dynamic_bytes ? elf->dynamic_bytes : n * sizeof(*table));
 }

@@ -7,12 +7,12 @@
 #include <stdint.h>
 
 struct gd_elf {
-	uint8_t class;		 /* 0: 64 bits */
-	uint16_t machine;	 /* 0: x86-64 */
+	uint8_t class;           /* 0: 64 bits */
+	uint16_t machine;        /* 0: x86-64 */
 	const char *interpreter; /* NULL: linked statically */
-	const char *needed[4];	 /* libraries */
-	uint64_t dynamic_bytes;	 /* what the dynamic segment claims; 0: the truth */
-	size_t cut;		 /* bytes that are kept; 0: all */
+	const char *needed[4];   /* libraries */
+	uint64_t dynamic_bytes;  /* what the dynamic segment claims; 0: the truth */
+	size_t cut;              /* bytes that are kept; 0: all */
 };
 
 /* Writes it to the working directory with that mode. */

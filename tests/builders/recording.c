@@ -32,8 +32,8 @@ void gd_recording_init(struct gd_recording *ret_recording)
 	process->threads_born = 1;
 	process->start_ticks = GD_RECORDING_AT(0);
 	process->end_ticks = GD_RECORDING_AT(10);
-	process->first = (struct gd_clock_pair){GD_RECORDING_AT(0), r->header.start_ns};
-	process->last = (struct gd_clock_pair){GD_RECORDING_AT(10), r->header.copied_ns};
+	process->first = (struct gd_clock_pair){ GD_RECORDING_AT(0), r->header.start_ns };
+	process->last = (struct gd_clock_pair){ GD_RECORDING_AT(10), r->header.copied_ns };
 	strcpy(process->command, "/usr/bin/python3");
 	strcpy(process->script, "/home/ada/app.py");
 	strcpy(process->runtime, "CPython");
@@ -94,12 +94,12 @@ struct part {
 static void list_parts(const struct gd_recording *r, struct part ret_parts[SECTIONS])
 {
 	const struct part parts[SECTIONS] = {
-		{&r->process, sizeof(r->process), 1},
-		{r->joints, sizeof(r->joints[0]), r->joint_count},
-		{r->gils, sizeof(r->gils[0]), r->gil_count},
-		{r->threads, sizeof(r->threads[0]), r->thread_count},
-		{r->locks, sizeof(r->locks[0]), r->lock_count},
-		{r->ended, sizeof(r->ended[0]), r->ended_count},
+		{ &r->process, sizeof(r->process), 1 },
+		{ r->joints, sizeof(r->joints[0]), r->joint_count },
+		{ r->gils, sizeof(r->gils[0]), r->gil_count },
+		{ r->threads, sizeof(r->threads[0]), r->thread_count },
+		{ r->locks, sizeof(r->locks[0]), r->lock_count },
+		{ r->ended, sizeof(r->ended[0]), r->ended_count },
 	};
 
 	memcpy(ret_parts, parts, sizeof(parts));

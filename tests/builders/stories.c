@@ -6,7 +6,7 @@
 #include <string.h>
 
 #define CELL(weight_s, ...)                                                                        \
-	gd_recording_add_joint(r, (struct gd_joint_key){.phase = GD_PHASE_STEADY, __VA_ARGS__},    \
+	gd_recording_add_joint(r, (struct gd_joint_key){ .phase = GD_PHASE_STEADY, __VA_ARGS__ },  \
 			       weight_s)
 
 static void spend(struct gd_thread *thread, enum gd_cause cause, double s, uint32_t count)
@@ -27,16 +27,16 @@ static void begin(struct gd_recording *r)
 	gd_recording_init(r);
 	gd_recording_collect(r);
 	r->gil_count = 1;
-	r->gils[0] = (struct gd_gil){.alive = 1,
-				     .takes = 2000,
-				     .drops = 2000,
-				     .hold = GD_RECORDING_TICKS(9.8),
-				     .hold_max = GD_RECORDING_TICKS(0.0081),
-				     .wait_max = GD_RECORDING_TICKS(0.02)};
+	r->gils[0] = (struct gd_gil){ .alive = 1,
+				      .takes = 2000,
+				      .drops = 2000,
+				      .hold = GD_RECORDING_TICKS(9.8),
+				      .hold_max = GD_RECORDING_TICKS(0.0081),
+				      .wait_max = GD_RECORDING_TICKS(0.02) };
 	r->gils[0].hold_hist[170] = 1900;
 	r->gils[0].hold_hist[175] = 100;
 	r->gils[0].wait_hist[180] = 1900;
-	gd_recording_add_joint(r, (struct gd_joint_key){.computing = 1, .gil_computing = 1}, 0.1);
+	gd_recording_add_joint(r, (struct gd_joint_key){ .computing = 1, .gil_computing = 1 }, 0.1);
 }
 
 static void begin_native(struct gd_recording *r)
@@ -49,7 +49,7 @@ static void begin_native(struct gd_recording *r)
 	r->joint_count = 0;
 }
 
-/* ---- Computing ---- */
+/* ---- Computing ------------------------------------------------------------------------------- */
 
 static void tell_crunch(struct gd_recording *r)
 {
@@ -95,11 +95,11 @@ static void tell_one_mutex(struct gd_recording *r)
 		spend(thread, GD_CAUSE_MUTEX, 8.7, 620);
 	}
 	r->lock_count = 1;
-	r->locks[0] = (struct gd_lock){.key = 0x55d0c0ffee00,
-				       .cause = GD_CAUSE_MUTEX,
-				       .waits = 4960,
-				       .wait = GD_RECORDING_TICKS(69.6),
-				       .wait_max = GD_RECORDING_TICKS(0.1)};
+	r->locks[0] = (struct gd_lock){ .key = 0x55d0c0ffee00,
+					.cause = GD_CAUSE_MUTEX,
+					.waits = 4960,
+					.wait = GD_RECORDING_TICKS(69.6),
+					.wait_max = GD_RECORDING_TICKS(0.1) };
 	CELL(9.9, .computing = 1, .locked = 2);
 }
 
@@ -137,7 +137,7 @@ static void tell_spin(struct gd_recording *r)
 	CELL(3.9, .sleeping = 1);
 }
 
-/* ---- Waiting ---- */
+/* ---- Waiting --------------------------------------------------------------------------------- */
 
 static void tell_fetch(struct gd_recording *r)
 {
@@ -217,7 +217,7 @@ static void tell_gil_held(struct gd_recording *r)
 	CELL(0.1, .computing = 1, .gil_computing = 1, .holder = GD_HOLDER_RUNS);
 }
 
-/* ---- Neither ---- */
+/* ---- Neither --------------------------------------------------------------------------------- */
 
 static void tell_mixed(struct gd_recording *r)
 {
@@ -283,7 +283,7 @@ static void tell_hidden(struct gd_recording *r)
 	CELL(0.9, .computing = 1);
 }
 
-/* ---- Doubts ---- */
+/* ---- Doubts ---------------------------------------------------------------------------------- */
 
 /* Killed together with the sampler, on an unknown Python, under a filter, with losses. */
 static void tell_doubtful(struct gd_recording *r)
@@ -318,29 +318,29 @@ static void tell_hostile(struct gd_recording *r)
 }
 
 const struct gd_story gd_stories[] = {
-	{"crunch", tell_crunch},
-	{"hash", tell_hash},
-	{"hash-pool", tell_hash_pool},
-	{"one-mutex", tell_one_mutex},
-	{"too-many", tell_too_many},
-	{"quota", tell_quota},
-	{"spin", tell_spin},
-	{"fetch", tell_fetch},
-	{"fetch-pool", tell_fetch_pool},
-	{"loop", tell_loop},
-	{"loop-timers", tell_loop_timers},
-	{"sleep", tell_sleep},
-	{"sleep-pool", tell_sleep_pool},
-	{"child", tell_child},
-	{"files", tell_files},
-	{"gil-held", tell_gil_held},
-	{"mixed", tell_mixed},
-	{"everything", tell_everything},
-	{"idle", tell_idle},
-	{"thin", tell_thin},
-	{"hidden", tell_hidden},
-	{"doubtful", tell_doubtful},
-	{"hostile", tell_hostile},
+	{ "crunch", tell_crunch },
+	{ "hash", tell_hash },
+	{ "hash-pool", tell_hash_pool },
+	{ "one-mutex", tell_one_mutex },
+	{ "too-many", tell_too_many },
+	{ "quota", tell_quota },
+	{ "spin", tell_spin },
+	{ "fetch", tell_fetch },
+	{ "fetch-pool", tell_fetch_pool },
+	{ "loop", tell_loop },
+	{ "loop-timers", tell_loop_timers },
+	{ "sleep", tell_sleep },
+	{ "sleep-pool", tell_sleep_pool },
+	{ "child", tell_child },
+	{ "files", tell_files },
+	{ "gil-held", tell_gil_held },
+	{ "mixed", tell_mixed },
+	{ "everything", tell_everything },
+	{ "idle", tell_idle },
+	{ "thin", tell_thin },
+	{ "hidden", tell_hidden },
+	{ "doubtful", tell_doubtful },
+	{ "hostile", tell_hostile },
 };
 const size_t gd_story_count = sizeof(gd_stories) / sizeof(gd_stories[0]);
 

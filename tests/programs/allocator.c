@@ -84,7 +84,7 @@ static void allocates(void)
 
 int main(int argc, char **argv)
 {
-	static const struct case_row rows[] = {{"allocates", allocates}, {NULL, NULL}};
+	static const struct case_row rows[] = { { "allocates", allocates }, { NULL, NULL } };
 
 	return run_case(rows, argc, argv);
 }

@@ -22,12 +22,11 @@ static sem_t sem;
 static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
 static pthread_cond_t cond = PTHREAD_COND_INITIALIZER;
 static char byte;
-static const struct timespec minute = {60, 0};
+static const struct timespec minute = { 60, 0 };
 static struct timespec far_away; /* CLOCK_REALTIME, tomorrow */
 static pthread_t sleeper_thread;
 
-/* ---- The calls --------------------------------------------------------------------------------
- */
+/* ---- The calls ------------------------------------------------------------------------------- */
 
 static void call_read(void)
 {
@@ -36,7 +35,7 @@ static void call_read(void)
 
 static void call_readv(void)
 {
-	struct iovec vector = {&byte, 1};
+	struct iovec vector = { &byte, 1 };
 
 	readv(ends[0], &vector, 1);
 }
@@ -53,7 +52,7 @@ static void call_accept(void)
 
 static void call_poll(void)
 {
-	struct pollfd one = {.fd = ends[0], .events = POLLIN};
+	struct pollfd one = { .fd = ends[0], .events = POLLIN };
 
 	poll(&one, 1, -1);
 }
@@ -147,36 +146,35 @@ static const struct {
 	const char *name;
 	void (*call)(void);
 } calls[] = {
-	{"read", call_read},
-	{"readv", call_readv},
-	{"recv", call_recv},
-	{"accept", call_accept},
-	{"poll", call_poll},
-	{"select", call_select},
-	{"epoll_wait", call_epoll},
-	{"nanosleep", call_nanosleep},
-	{"clock_nanosleep", call_clock_nanosleep},
-	{"usleep", call_usleep},
-	{"sleep", call_sleep},
-	{"pause", call_pause},
-	{"sem_wait", call_sem_wait},
-	{"sem_timedwait", call_sem_timedwait},
-	{"pthread_cond_wait", call_cond_wait},
-	{"pthread_cond_timedwait", call_cond_timedwait},
-	{"pthread_join", call_join},
-	{"waitpid", call_waitpid},
+	{ "read", call_read },
+	{ "readv", call_readv },
+	{ "recv", call_recv },
+	{ "accept", call_accept },
+	{ "poll", call_poll },
+	{ "select", call_select },
+	{ "epoll_wait", call_epoll },
+	{ "nanosleep", call_nanosleep },
+	{ "clock_nanosleep", call_clock_nanosleep },
+	{ "usleep", call_usleep },
+	{ "sleep", call_sleep },
+	{ "pause", call_pause },
+	{ "sem_wait", call_sem_wait },
+	{ "sem_timedwait", call_sem_timedwait },
+	{ "pthread_cond_wait", call_cond_wait },
+	{ "pthread_cond_timedwait", call_cond_timedwait },
+	{ "pthread_join", call_join },
+	{ "waitpid", call_waitpid },
 };
 
 #define CALLS (sizeof(calls) / sizeof(calls[0]))
 
-/* ---- The threads ------------------------------------------------------------------------------
- */
+/* ---- The threads ----------------------------------------------------------------------------- */
 
 static atomic_int victim_tid;
 
 static void last_words(void *arg)
 {
-	struct timespec brief = {0, 1000000};
+	struct timespec brief = { 0, 1000000 };
 
 	/* A cleanup handler may wait itself. */
 	nanosleep(&brief, NULL);
@@ -206,9 +204,9 @@ static void *sleep_for_ever(void *arg)
 
 static void prepare(void)
 {
-	struct epoll_event event = {.events = EPOLLIN};
-	struct sockaddr_in addr = {.sin_family = AF_INET,
-				   .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+	struct epoll_event event = { .events = EPOLLIN };
+	struct sockaddr_in addr = { .sin_family = AF_INET,
+				    .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
 
 	setvbuf(stdout, NULL, _IONBF, 0);
 	CHECK(pipe(ends) == 0 && sem_init(&sem, 0, 0) == 0);
@@ -350,11 +348,11 @@ static void exits_in_handlers(void)
 int main(int argc, char **argv)
 {
 	static const struct case_row rows[] = {
-		{"blocked", blocked},
-		{"disabled", disabled},
-		{"asynchronous", asynchronous},
-		{"exits-in-handlers", exits_in_handlers},
-		{NULL, NULL},
+		{ "blocked", blocked },
+		{ "disabled", disabled },
+		{ "asynchronous", asynchronous },
+		{ "exits-in-handlers", exits_in_handlers },
+		{ NULL, NULL },
 	};
 
 	return run_case(rows, argc, argv);

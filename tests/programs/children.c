@@ -41,13 +41,12 @@ static void expect_code(pid_t pid, int code)
 
 static void wait_a_little(void)
 {
-	struct timespec time = {0, 2000000};
+	struct timespec time = { 0, 2000000 };
 
 	nanosleep(&time, NULL);
 }
 
-/* ---- What the children do: `children child CODE` ----------------------------------------------
- */
+/* ---- What the children do: `children child CODE` --------------------------------------------- */
 
 static int be_child(int argc, char **argv)
 {
@@ -58,8 +57,7 @@ static int be_child(int argc, char **argv)
 	return atoi(argv[2]);
 }
 
-/* ---- fork -------------------------------------------------------------------------------------
- */
+/* ---- fork ------------------------------------------------------------------------------------ */
 
 static void forks(void)
 {
@@ -152,8 +150,7 @@ static void daemons(void)
 	puts("daemon");
 }
 
-/* ---- vfork ------------------------------------------------------------------------------------
- */
+/* ---- vfork ----------------------------------------------------------------------------------- */
 
 static void vforks(void)
 {
@@ -215,13 +212,12 @@ static void vforks_that_redirect(void)
 	puts("nothing to read");
 }
 
-/* ---- spawn, system, popen ---------------------------------------------------------------------
- */
+/* ---- spawn, system, popen -------------------------------------------------------------------- */
 
 static void spawns(void)
 {
-	char *words[] = {self, (char *)"child", (char *)"14", (char *)"", (char *)"a b", NULL};
-	char *clean[] = {(char *)"A=1", NULL};
+	char *words[] = { self, (char *)"child", (char *)"14", (char *)"", (char *)"a b", NULL };
+	char *clean[] = { (char *)"A=1", NULL };
 	posix_spawn_file_actions_t actions;
 	pid_t pid;
 
@@ -254,13 +250,12 @@ static void systems(void)
 	CHECK(WIFEXITED(status) && WEXITSTATUS(status) == 15);
 }
 
-/* ---- exec -------------------------------------------------------------------------------------
- */
+/* ---- exec ------------------------------------------------------------------------------------ */
 
 static void execs(void)
 {
-	char *words[] = {self, (char *)"child", (char *)"16", (char *)"x\ny", (char *)"", NULL};
-	char *empty[] = {NULL};
+	char *words[] = { self, (char *)"child", (char *)"16", (char *)"x\ny", (char *)"", NULL };
+	char *empty[] = { NULL };
 	int fd = open(self, O_RDONLY | O_CLOEXEC);
 	const char *slash = strrchr(self, '/');
 	char folder[PATH_MAX];
@@ -347,7 +342,7 @@ static void goes_on(void)
 	for (int i = 0; i < 3; i++) {
 		execlp("nowhere-program", "program", (char *)NULL);
 		CHECK(errno == ENOENT);
-		execv("/etc/passwd", (char *[]){(char *)"x", NULL});
+		execv("/etc/passwd", (char *[]){ (char *)"x", NULL });
 		CHECK(errno == EACCES);
 		wait_a_little();
 	}
@@ -357,8 +352,8 @@ static void goes_on(void)
 /* An environment of the child's own, without gildiag: it stays so. */
 static void cleans(void)
 {
-	char *words[] = {self, (char *)"child", (char *)"18", NULL};
-	char *clean[] = {(char *)"A=1", NULL};
+	char *words[] = { self, (char *)"child", (char *)"18", NULL };
+	char *clean[] = { (char *)"A=1", NULL };
 	pid_t pid;
 
 	fflush(stdout);
@@ -376,8 +371,7 @@ static void cleans(void)
 	expect_code(pid, 18);
 }
 
-/* ---- Children that nobody announced -----------------------------------------------------------
- */
+/* ---- Children that nobody announced ---------------------------------------------------------- */
 
 static volatile uint64_t sink;
 
@@ -422,8 +416,8 @@ static void bare_forks(void)
 	for (int i = 0; i < 9; i++) {
 		children[i] = (pid_t)fork_bare(i % 3);
 		if (children[i] == 0) {
-			struct timespec time = {0, 220000000};
-			struct pollfd none = {.fd = -1};
+			struct timespec time = { 0, 220000000 };
+			struct pollfd none = { .fd = -1 };
 			int ends[2];
 
 			nanosleep(&time, NULL);
@@ -486,8 +480,7 @@ static void clones_vm(void)
 	puts("one");
 }
 
-/* ---- The parent's view ------------------------------------------------------------------------
- */
+/* ---- The parent's view ----------------------------------------------------------------------- */
 
 static volatile sig_atomic_t children_ended;
 
@@ -500,7 +493,7 @@ static void on_child(int number)
 /* Nothing of gildiag's is a child of ours, whatever we are. */
 static void nobody_elses(void)
 {
-	struct sigaction action = {.sa_handler = on_child};
+	struct sigaction action = { .sa_handler = on_child };
 	int status, is_subreaper = -1;
 
 	CHECK(sigaction(SIGCHLD, &action, NULL) == 0);
@@ -523,25 +516,25 @@ static void reapers(void)
 int main(int argc, char **argv)
 {
 	static const struct case_row rows[] = {
-		{"forks", forks},
-		{"grandchildren", grandchildren},
-		{"forks-from-threads", forks_from_threads},
-		{"daemons", daemons},
-		{"vforks", vforks},
-		{"vforks-that-fail", vforks_that_fail},
-		{"vforks-that-redirect", vforks_that_redirect},
-		{"spawns", spawns},
-		{"systems", systems},
-		{"execs", execs},
-		{"becomes", becomes},
-		{"goes-on", goes_on},
-		{"cleans", cleans},
-		{"bare-forks", bare_forks},
-		{"bare-then-proper", bare_then_proper},
-		{"clones-vm", clones_vm},
-		{"nobody-elses", nobody_elses},
-		{"reapers", reapers},
-		{NULL, NULL},
+		{ "forks", forks },
+		{ "grandchildren", grandchildren },
+		{ "forks-from-threads", forks_from_threads },
+		{ "daemons", daemons },
+		{ "vforks", vforks },
+		{ "vforks-that-fail", vforks_that_fail },
+		{ "vforks-that-redirect", vforks_that_redirect },
+		{ "spawns", spawns },
+		{ "systems", systems },
+		{ "execs", execs },
+		{ "becomes", becomes },
+		{ "goes-on", goes_on },
+		{ "cleans", cleans },
+		{ "bare-forks", bare_forks },
+		{ "bare-then-proper", bare_then_proper },
+		{ "clones-vm", clones_vm },
+		{ "nobody-elses", nobody_elses },
+		{ "reapers", reapers },
+		{ NULL, NULL },
 	};
 	ssize_t n = readlink("/proc/self/exe", self, sizeof(self) - 1);
 

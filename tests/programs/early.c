@@ -29,7 +29,7 @@ static void destroy(void *value)
 
 static void *tell(void *arg)
 {
-	struct timespec brief = {0, 1000000};
+	struct timespec brief = { 0, 1000000 };
 
 	pthread_setspecific(key, arg);
 	nanosleep(&brief, NULL);
@@ -49,7 +49,7 @@ static void expect(int condition, int bit)
 
 static __attribute__((constructor)) void wake_early(void)
 {
-	struct pollfd one = {.events = POLLIN};
+	struct pollfd one = { .events = POLLIN };
 	pthread_t thread;
 	int status;
 	char byte;

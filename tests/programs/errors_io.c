@@ -39,7 +39,7 @@ int __ppoll_chk(struct pollfd *fds, nfds_t count, const struct timespec *timeout
 		const sigset_t *mask, size_t size);
 
 static char buf[64];
-static struct iovec vector = {buf, 4};
+static struct iovec vector = { buf, 4 };
 
 static void tell_reads(int fd)
 {
@@ -99,7 +99,7 @@ static void files(void)
 
 static void descriptors(void)
 {
-	int ends[2] = {-1, -1};
+	int ends[2] = { -1, -1 };
 
 	TELL(pipe(ends));
 	printf("%d %d\n", ends[0], ends[1]);
@@ -134,8 +134,8 @@ static int unix_pair(int ends[2], int type)
 
 static void tell_receives(int fd, int flags)
 {
-	struct msghdr msg = {.msg_iov = &vector, .msg_iovlen = 1};
-	struct mmsghdr msgs = {.msg_hdr = msg};
+	struct msghdr msg = { .msg_iov = &vector, .msg_iovlen = 1 };
+	struct mmsghdr msgs = { .msg_hdr = msg };
 	struct sockaddr_un addr;
 	socklen_t len = sizeof(addr);
 
@@ -149,8 +149,8 @@ static void tell_receives(int fd, int flags)
 
 static void messages(void)
 {
-	struct msghdr msg = {.msg_iov = &vector, .msg_iovlen = 1};
-	struct mmsghdr msgs = {.msg_hdr = msg};
+	struct msghdr msg = { .msg_iov = &vector, .msg_iovlen = 1 };
+	struct mmsghdr msgs = { .msg_hdr = msg };
 	int ends[2];
 
 	CHECK(unix_pair(ends, SOCK_SEQPACKET) == 0);
@@ -179,8 +179,8 @@ static void messages(void)
 
 static void connections(void)
 {
-	struct sockaddr_in addr = {.sin_family = AF_INET,
-				   .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+	struct sockaddr_in addr = { .sin_family = AF_INET,
+				    .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
 	socklen_t len = sizeof(addr);
 	int listener = socket(AF_INET, SOCK_STREAM, 0);
 	int fd = socket(AF_INET, SOCK_STREAM, 0);
@@ -210,9 +210,9 @@ static void connections(void)
 
 static void polls(void)
 {
-	struct timespec none = {0, 0}, brief = {0, 1000000}, broken = {0, -5};
-	struct epoll_event event = {.events = EPOLLIN}, events[4];
-	struct pollfd one = {.events = POLLIN}, bad = {.fd = 99, .events = POLLIN};
+	struct timespec none = { 0, 0 }, brief = { 0, 1000000 }, broken = { 0, -5 };
+	struct epoll_event event = { .events = EPOLLIN }, events[4];
+	struct pollfd one = { .events = POLLIN }, bad = { .fd = 99, .events = POLLIN };
 	int epfd = epoll_create1(0), ends[2];
 	fd_set set;
 	sigset_t mask;
@@ -228,7 +228,7 @@ static void polls(void)
 		TELL(__ppoll_chk(&one, 1, &brief, &mask, sizeof(one)));
 		FD_ZERO(&set);
 		FD_SET(ends[0], &set);
-		TELL(select(ends[0] + 1, &set, NULL, NULL, &(struct timeval){0, 1000}));
+		TELL(select(ends[0] + 1, &set, NULL, NULL, &(struct timeval){ 0, 1000 }));
 		FD_SET(ends[0], &set);
 		TELL(pselect(ends[0] + 1, &set, NULL, NULL, &brief, &mask));
 		TELL(epoll_ctl(epfd, EPOLL_CTL_ADD, ends[0], &event));
@@ -243,7 +243,7 @@ static void polls(void)
 	TELL(ppoll(&one, 1, &broken, NULL));
 	TELL(ppoll(&one, 1, &none, NULL));
 	TELL(select(-1, NULL, NULL, NULL, NULL));
-	TELL(select(0, NULL, NULL, NULL, &(struct timeval){0, 0}));
+	TELL(select(0, NULL, NULL, NULL, &(struct timeval){ 0, 0 }));
 	TELL(pselect(0, NULL, NULL, NULL, &broken, NULL));
 	TELL(epoll_ctl(epfd, EPOLL_CTL_DEL, ends[0], NULL));
 	TELL(epoll_ctl(epfd, EPOLL_CTL_DEL, ends[0], NULL));
@@ -257,9 +257,9 @@ static void polls(void)
 /* Numbers and what /etc/hosts knows: nobody is asked. */
 static void names(void)
 {
-	struct addrinfo hints = {.ai_flags = AI_NUMERICHOST | AI_NUMERICSERV}, *list = NULL;
-	struct sockaddr_in addr = {.sin_family = AF_INET,
-				   .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+	struct addrinfo hints = { .ai_flags = AI_NUMERICHOST | AI_NUMERICSERV }, *list = NULL;
+	struct sockaddr_in addr = { .sin_family = AF_INET,
+				    .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
 	struct hostent entry, *result;
 	char room[4096], host[64], service[16];
 	int error;
@@ -281,7 +281,7 @@ static void names(void)
 /* What the kernel answers with EFAULT, nobody may read before it. */
 static void bad_pointers(void)
 {
-	static const uintptr_t bad[] = {0, 16, ~(uintptr_t)0 - 4095};
+	static const uintptr_t bad[] = { 0, 16, ~(uintptr_t)0 - 4095 };
 
 	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
 		void *pointer = (void *)bad[i];
@@ -302,14 +302,14 @@ static void bad_pointers(void)
 int main(int argc, char **argv)
 {
 	static const struct case_row rows[] = {
-		{"files", files},
-		{"descriptors", descriptors},
-		{"messages", messages},
-		{"connections", connections},
-		{"polls", polls},
-		{"names", names},
-		{"bad-pointers", bad_pointers},
-		{NULL, NULL},
+		{ "files", files },
+		{ "descriptors", descriptors },
+		{ "messages", messages },
+		{ "connections", connections },
+		{ "polls", polls },
+		{ "names", names },
+		{ "bad-pointers", bad_pointers },
+		{ NULL, NULL },
 	};
 
 	return run_case(rows, argc, argv);

@@ -40,7 +40,7 @@ static struct timespec soon(clockid_t clock)
 	return time;
 }
 
-static const struct timespec past = {1, 0}, broken = {0, 2000000000};
+static const struct timespec past = { 1, 0 }, broken = { 0, 2000000000 };
 
 /* Holds whatever its function takes until told otherwise. */
 struct holder {
@@ -91,7 +91,7 @@ static void give_mutex(void *lock)
 static void mutexes(void)
 {
 	pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
-	struct holder holder = {take_mutex, give_mutex, &lock, {{0}}, {{0}}};
+	struct holder holder = { take_mutex, give_mutex, &lock, { { 0 } }, { { 0 } } };
 	struct timespec real = soon(CLOCK_REALTIME), mono;
 	pthread_t thread;
 
@@ -137,7 +137,7 @@ static void *tell_meeting(void *arg)
 
 static void conditions(void)
 {
-	struct meeting meeting = {PTHREAD_MUTEX_INITIALIZER, PTHREAD_COND_INITIALIZER, 0};
+	struct meeting meeting = { PTHREAD_MUTEX_INITIALIZER, PTHREAD_COND_INITIALIZER, 0 };
 	struct timespec real = soon(CLOCK_REALTIME), mono;
 	pthread_cond_t other;
 	pthread_t thread;
@@ -230,8 +230,8 @@ static void tell_rwlock(pthread_rwlock_t *lock)
 static void rwlocks(void)
 {
 	pthread_rwlock_t lock = PTHREAD_RWLOCK_INITIALIZER;
-	struct holder writer = {take_write, give_rwlock, &lock, {{0}}, {{0}}};
-	struct holder reader = {take_read, give_rwlock, &lock, {{0}}, {{0}}};
+	struct holder writer = { take_write, give_rwlock, &lock, { { 0 } }, { { 0 } } };
+	struct holder reader = { take_read, give_rwlock, &lock, { { 0 } }, { { 0 } } };
 	pthread_t thread;
 
 	puts("free");
@@ -268,7 +268,7 @@ static int return_seven(void *arg)
 
 static void threads(void)
 {
-	struct holder holder = {take_mutex, give_mutex, NULL, {{0}}, {{0}}};
+	struct holder holder = { take_mutex, give_mutex, NULL, { { 0 } }, { { 0 } } };
 	pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 	pthread_barrier_t barrier;
 	pthread_t thread;
@@ -321,8 +321,8 @@ static void c11_locks(void)
 		mtx_t lock;
 		cnd_t cond;
 		int is_told;
-	} meeting = {.is_told = 0};
-	struct timespec until = soon(CLOCK_REALTIME), brief = {0, 1000};
+	} meeting = { .is_told = 0 };
+	struct timespec until = soon(CLOCK_REALTIME), brief = { 0, 1000 };
 	thrd_t thread;
 
 	CHECK(mtx_init(&meeting.lock, mtx_timed) == thrd_success &&
@@ -344,7 +344,7 @@ static void c11_locks(void)
 	TELL(thrd_join(thread, NULL));
 }
 
-static const char *const words[] = {"/nowhere/program", "one", NULL};
+static const char *const words[] = { "/nowhere/program", "one", NULL };
 #define ARGV ((char *const *)words)
 
 static void programs(void)
@@ -368,7 +368,7 @@ static void programs(void)
 	TELL(posix_spawn(&pid, words[0], NULL, NULL, ARGV, environ));
 	TELL(posix_spawnp(&pid, "nowhere-program", NULL, NULL, ARGV, environ));
 	errno = UNTOUCHED;
-	ret = posix_spawnp(&pid, "true", NULL, NULL, (char *[]){(char *)"true", NULL}, environ);
+	ret = posix_spawnp(&pid, "true", NULL, NULL, (char *[]){ (char *)"true", NULL }, environ);
 	printf("posix_spawnp: %d, errno %d\n", ret, errno);
 	CHECK(waitpid(pid, NULL, 0) == pid);
 	close(fd);
@@ -415,8 +415,8 @@ static void ignore_signal(int number)
 
 static void signals_and_sleeps(void)
 {
-	struct timespec brief = {0, 1000}, left;
-	struct sigaction action = {.sa_handler = ignore_signal};
+	struct timespec brief = { 0, 1000 }, left;
+	struct sigaction action = { .sa_handler = ignore_signal };
 	sigset_t one, none;
 	siginfo_t info;
 	int number;
@@ -451,16 +451,16 @@ static void signals_and_sleeps(void)
 int main(int argc, char **argv)
 {
 	static const struct case_row rows[] = {
-		{"mutexes", mutexes},
-		{"conditions", conditions},
-		{"semaphores", semaphores},
-		{"rwlocks", rwlocks},
-		{"threads", threads},
-		{"c11-locks", c11_locks},
-		{"programs", programs},
-		{"children", children},
-		{"signals-and-sleeps", signals_and_sleeps},
-		{NULL, NULL},
+		{ "mutexes", mutexes },
+		{ "conditions", conditions },
+		{ "semaphores", semaphores },
+		{ "rwlocks", rwlocks },
+		{ "threads", threads },
+		{ "c11-locks", c11_locks },
+		{ "programs", programs },
+		{ "children", children },
+		{ "signals-and-sleeps", signals_and_sleeps },
+		{ NULL, NULL },
 	};
 
 	return run_case(rows, argc, argv);

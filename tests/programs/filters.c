@@ -38,15 +38,15 @@
 		ALLOW(lseek)
 
 #define LOAD_NUMBER BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr))
-#define KILL	    BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_KILL_PROCESS)
+#define KILL        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_KILL_PROCESS)
 
-static struct sock_filter instructions[] = {LOAD_NUMBER, CALLS, KILL};
-static struct sock_filter with_exec[] = {LOAD_NUMBER, CALLS, CALLS_OF_EXEC, KILL};
+static struct sock_filter instructions[] = { LOAD_NUMBER, CALLS, KILL };
+static struct sock_filter with_exec[] = { LOAD_NUMBER, CALLS, CALLS_OF_EXEC, KILL };
 
-static const struct sock_fprog program = {sizeof(instructions) / sizeof(instructions[0]),
-					  instructions};
-static const struct sock_fprog program_with_exec = {sizeof(with_exec) / sizeof(with_exec[0]),
-						    with_exec};
+static const struct sock_fprog program = { sizeof(instructions) / sizeof(instructions[0]),
+					   instructions };
+static const struct sock_fprog program_with_exec = { sizeof(with_exec) / sizeof(with_exec[0]),
+						     with_exec };
 
 static void set_filter(const struct sock_fprog *filter)
 {
@@ -66,8 +66,7 @@ static void say(const char *text)
 		syscall(SYS_exit, 97);
 }
 
-/* ---- Strict -----------------------------------------------------------------------------------
- */
+/* ---- Strict ---------------------------------------------------------------------------------- */
 
 static void strict(void)
 {
@@ -97,7 +96,7 @@ static void strict_after_vfork(void)
 /* A sandboxed child of a bare clone; its parent has no filter. */
 static void strict_in_a_bare_child(void)
 {
-	struct timespec time = {0, 30000000};
+	struct timespec time = { 0, 30000000 };
 	pid_t pid = (pid_t)syscall(SYS_fork);
 	int status;
 
@@ -111,8 +110,7 @@ static void strict_in_a_bare_child(void)
 	say("out\n");
 }
 
-/* ---- Filter -----------------------------------------------------------------------------------
- */
+/* ---- Filter ---------------------------------------------------------------------------------- */
 
 static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
 static pthread_mutex_t recursive;
@@ -142,8 +140,8 @@ static void *take_turns(void *arg)
 
 static void live(void)
 {
-	struct timespec brief = {0, 1000000};
-	struct pollfd one = {.events = POLLIN};
+	struct timespec brief = { 0, 1000000 };
+	struct pollfd one = { .events = POLLIN };
 	pthread_mutexattr_t attr;
 	pthread_t threads[3];
 	char byte = 'x';
@@ -198,7 +196,7 @@ static void filter_twice(void)
 
 static void *wait_for_filter(void *arg)
 {
-	struct timespec brief = {0, 1000000};
+	struct timespec brief = { 0, 1000000 };
 	char byte;
 
 	sem_post(&sem);
@@ -254,7 +252,7 @@ static void filter_and_exec(void)
 /* The TSC can be forbidden by itself, and allowed again. */
 static void no_tsc(void)
 {
-	struct timespec brief = {0, 1000000};
+	struct timespec brief = { 0, 1000000 };
 	char byte = 'x';
 
 	prepare();
@@ -268,7 +266,7 @@ static void no_tsc(void)
 /* A program that asks what there is has no filter yet. */
 static void asks_only(void)
 {
-	struct timespec time = {0, 30000000};
+	struct timespec time = { 0, 30000000 };
 	unsigned int action = SECCOMP_RET_LOG;
 
 	CHECK(syscall(SYS_seccomp, SECCOMP_GET_ACTION_AVAIL, 0, &action) == 0);
@@ -282,17 +280,17 @@ static void asks_only(void)
 int main(int argc, char **argv)
 {
 	static const struct case_row rows[] = {
-		{"strict", strict},
-		{"strict-after-vfork", strict_after_vfork},
-		{"strict-in-a-bare-child", strict_in_a_bare_child},
-		{"filter", filtered},
-		{"filter-twice", filter_twice},
-		{"filter-for-all-threads", filter_for_all_threads},
-		{"filter-and-children", filter_and_children},
-		{"filter-and-exec", filter_and_exec},
-		{"no-tsc", no_tsc},
-		{"asks-only", asks_only},
-		{NULL, NULL},
+		{ "strict", strict },
+		{ "strict-after-vfork", strict_after_vfork },
+		{ "strict-in-a-bare-child", strict_in_a_bare_child },
+		{ "filter", filtered },
+		{ "filter-twice", filter_twice },
+		{ "filter-for-all-threads", filter_for_all_threads },
+		{ "filter-and-children", filter_and_children },
+		{ "filter-and-exec", filter_and_exec },
+		{ "no-tsc", no_tsc },
+		{ "asks-only", asks_only },
+		{ NULL, NULL },
 	};
 
 	return run_case(rows, argc, argv);

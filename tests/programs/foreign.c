@@ -10,7 +10,7 @@
 
 int main(int argc, char **argv)
 {
-	struct rlimit none = {0, 0};
+	struct rlimit none = { 0, 0 };
 	int end = argc > 1 ? atoi(argv[1]) : 0;
 	int letter;
 

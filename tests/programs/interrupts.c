@@ -26,7 +26,7 @@ static void (*release)(void); /* what ends a call that was restarted */
 static int ends[2], filled[2], pair[2], listener, epfd;
 static sem_t sem;
 static char buf[65536];
-static const struct timespec minute = {60, 0};
+static const struct timespec minute = { 60, 0 };
 
 static void on_signal(int number)
 {
@@ -67,10 +67,10 @@ static void *interrupt(void *arg)
 static void prepare(int flags, int signals)
 {
 	static int wanted;
-	struct sigaction action = {.sa_handler = on_signal, .sa_flags = flags};
-	struct epoll_event event = {.events = EPOLLIN};
-	struct sockaddr_in addr = {.sin_family = AF_INET,
-				   .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+	struct sigaction action = { .sa_handler = on_signal, .sa_flags = flags };
+	struct epoll_event event = { .events = EPOLLIN };
+	struct sockaddr_in addr = { .sin_family = AF_INET,
+				    .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
 	pthread_t thread;
 
 	main_tid = own_tid();
@@ -106,9 +106,9 @@ static void prepare(int flags, int signals)
 
 static void descriptors(void)
 {
-	struct iovec vector = {buf, 1};
-	struct msghdr msg = {.msg_iov = &vector, .msg_iovlen = 1};
-	struct mmsghdr msgs = {.msg_hdr = msg};
+	struct iovec vector = { buf, 1 };
+	struct msghdr msg = { .msg_iov = &vector, .msg_iovlen = 1 };
+	struct mmsghdr msgs = { .msg_hdr = msg };
 
 	prepare(0, 1 << 30);
 	TRY(read(ends[0], buf, 1));
@@ -127,13 +127,13 @@ static void polls(void)
 {
 	struct pollfd one;
 	struct epoll_event event;
-	struct timeval time = {60, 0};
+	struct timeval time = { 60, 0 };
 	sigset_t none;
 	fd_set set;
 
 	prepare(SA_RESTART, 1 << 30); /* these are never restarted */
 	sigemptyset(&none);
-	one = (struct pollfd){.fd = ends[0], .events = POLLIN};
+	one = (struct pollfd){ .fd = ends[0], .events = POLLIN };
 	FD_ZERO(&set);
 	FD_SET(ends[0], &set);
 	TRY(poll(&one, 1, -1));
@@ -149,7 +149,7 @@ static void polls(void)
 
 static void sleeps(void)
 {
-	struct timespec left = {0, 0};
+	struct timespec left = { 0, 0 };
 	sigset_t none, other;
 
 	prepare(SA_RESTART, 1 << 30);
@@ -215,7 +215,7 @@ static void release_all(void)
 /* Three signals, three restarts, then what it waited for. */
 static void restarts(void)
 {
-	struct iovec vector = {buf, 1};
+	struct iovec vector = { buf, 1 };
 
 	release = release_all;
 	prepare(SA_RESTART, 3);
@@ -263,14 +263,14 @@ static void locks(void)
 int main(int argc, char **argv)
 {
 	static const struct case_row rows[] = {
-		{"descriptors", descriptors},
-		{"polls", polls},
-		{"sleeps", sleeps},
-		{"semaphores", semaphores},
-		{"children", children},
-		{"restarts", restarts},
-		{"locks", locks},
-		{NULL, NULL},
+		{ "descriptors", descriptors },
+		{ "polls", polls },
+		{ "sleeps", sleeps },
+		{ "semaphores", semaphores },
+		{ "children", children },
+		{ "restarts", restarts },
+		{ "locks", locks },
+		{ NULL, NULL },
 	};
 
 	return run_case(rows, argc, argv);

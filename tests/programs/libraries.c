@@ -99,7 +99,7 @@ static void *take_odd_turns(void *arg)
 
 static void old_abi(void)
 {
-	struct timespec past = {1, 0};
+	struct timespec past = { 1, 0 };
 	pthread_t thread;
 
 	memset(condition.guard, 0x5a, sizeof(condition.guard));
@@ -124,8 +124,8 @@ static void old_abi(void)
 int main(int argc, char **argv)
 {
 	static const struct case_row rows[] = {
-		{"early", early},     {"hidden", hidden}, {"local", local},
-		{"old-abi", old_abi}, {NULL, NULL},
+		{ "early", early },     { "hidden", hidden }, { "local", local },
+		{ "old-abi", old_abi }, { NULL, NULL },
 	};
 
 	return run_case(rows, argc, argv);

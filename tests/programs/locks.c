@@ -36,8 +36,7 @@ static struct timespec soon(void)
 	return time;
 }
 
-/* ---- Who may lock and unlock ------------------------------------------------------------------
- */
+/* ---- Who may lock and unlock ----------------------------------------------------------------- */
 
 static void *try_from_outside(void *arg)
 {
@@ -80,8 +79,8 @@ static void tell_kind(const char *name, int type, int protocol, int robust)
 
 static void kinds(void)
 {
-	static const int protocols[] = {PTHREAD_PRIO_NONE, PTHREAD_PRIO_INHERIT};
-	static const int robusts[] = {PTHREAD_MUTEX_STALLED, PTHREAD_MUTEX_ROBUST};
+	static const int protocols[] = { PTHREAD_PRIO_NONE, PTHREAD_PRIO_INHERIT };
+	static const int robusts[] = { PTHREAD_MUTEX_STALLED, PTHREAD_MUTEX_ROBUST };
 
 	for (int p = 0; p < 2; p++)
 		for (int r = 0; r < 2; r++) {
@@ -92,8 +91,7 @@ static void kinds(void)
 		}
 }
 
-/* ---- Contention -------------------------------------------------------------------------------
- */
+/* ---- Contention ------------------------------------------------------------------------------ */
 
 #define ROUNDS 3000
 
@@ -118,11 +116,11 @@ static void *count_up(void *arg)
 
 static void contended(void)
 {
-	static const int types[] = {PTHREAD_MUTEX_NORMAL, PTHREAD_MUTEX_RECURSIVE,
-				    PTHREAD_MUTEX_ERRORCHECK, PTHREAD_MUTEX_ADAPTIVE_NP};
+	static const int types[] = { PTHREAD_MUTEX_NORMAL, PTHREAD_MUTEX_RECURSIVE,
+				     PTHREAD_MUTEX_ERRORCHECK, PTHREAD_MUTEX_ADAPTIVE_NP };
 
 	for (int kind = 0; kind < 12; kind++) {
-		struct counter counter = {.count = 0};
+		struct counter counter = { .count = 0 };
 		pthread_t threads[4];
 
 		make_mutex(&counter.mutex, types[kind % 4],
@@ -137,8 +135,7 @@ static void contended(void)
 	}
 }
 
-/* ---- Owners that die --------------------------------------------------------------------------
- */
+/* ---- Owners that die ------------------------------------------------------------------------- */
 
 static void *die_with_it(void *arg)
 {
@@ -234,8 +231,7 @@ static void robust_waiters(void)
 	CHECK(waitpid(pid, NULL, 0) == pid);
 }
 
-/* ---- Meeting ----------------------------------------------------------------------------------
- */
+/* ---- Meeting --------------------------------------------------------------------------------- */
 
 static pthread_barrier_t barrier;
 static atomic_int serial;
@@ -354,15 +350,15 @@ static void queue(void)
 int main(int argc, char **argv)
 {
 	static const struct case_row rows[] = {
-		{"kinds", kinds},
-		{"contended", contended},
-		{"robust-threads", robust_threads},
-		{"robust-processes", robust_processes},
-		{"robust-waiters", robust_waiters},
-		{"barriers", barriers},
-		{"readers-and-writers", readers_and_writers},
-		{"queue", queue},
-		{NULL, NULL},
+		{ "kinds", kinds },
+		{ "contended", contended },
+		{ "robust-threads", robust_threads },
+		{ "robust-processes", robust_processes },
+		{ "robust-waiters", robust_waiters },
+		{ "barriers", barriers },
+		{ "readers-and-writers", readers_and_writers },
+		{ "queue", queue },
+		{ NULL, NULL },
 	};
 
 	return run_case(rows, argc, argv);

@@ -34,10 +34,10 @@ static void *take_turns(void *arg)
 int plugin_work(pthread_mutex_t *mutex, pthread_cond_t *cond, int *turn, sem_t *sem, int fd)
 {
 	static struct work work;
-	struct timespec brief = {0, 1000000};
+	struct timespec brief = { 0, 1000000 };
 	pthread_t thread;
 
-	work = (struct work){mutex, cond, turn, sem};
+	work = (struct work){ mutex, cond, turn, sem };
 	nanosleep(&brief, NULL);
 	if (pthread_create(&thread, NULL, take_turns, &work) != 0 || pthread_detach(thread) != 0)
 		return 1;

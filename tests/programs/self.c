@@ -59,7 +59,7 @@ static void print_limits(void)
 
 static void print_terminal(void)
 {
-	struct winsize size = {0};
+	struct winsize size = { 0 };
 
 	for (int fd = 0; fd < 3; fd++)
 		printf("isatty(%d) %d\n", fd, isatty(fd));

@@ -22,21 +22,20 @@ static void start(void *(*function)(void *), void *arg)
 
 static void on_signal(int number, void (*handler)(int), int flags)
 {
-	struct sigaction action = {.sa_handler = handler, .sa_flags = flags};
+	struct sigaction action = { .sa_handler = handler, .sa_flags = flags };
 
 	CHECK(sigaction(number, &action, NULL) == 0);
 }
 
 static void rest_us(long us)
 {
-	struct timespec time = {us / 1000000, us % 1000000 * 1000};
+	struct timespec time = { us / 1000000, us % 1000000 * 1000 };
 
 	while (nanosleep(&time, &time) != 0)
 		CHECK(errno == EINTR);
 }
 
-/* ---- 5 000 signals a second -------------------------------------------------------------------
- */
+/* ---- 5 000 signals a second ------------------------------------------------------------------ */
 
 #define TICKS 2000
 
@@ -63,7 +62,7 @@ static void *work(void *arg)
 
 	CHECK(pipe(ends) == 0);
 	while (!atomic_load(&is_over)) {
-		struct pollfd one = {.fd = ends[0], .events = POLLIN};
+		struct pollfd one = { .fd = ends[0], .events = POLLIN };
 		char byte = 'y';
 
 		CHECK(pthread_mutex_lock(&mutex) == 0);
@@ -83,8 +82,8 @@ static void *work(void *arg)
 
 static void ticking(void)
 {
-	struct sigevent event = {.sigev_notify = SIGEV_SIGNAL, .sigev_signo = SIGPROF};
-	struct itimerspec period = {{0, 200000}, {0, 200000}};
+	struct sigevent event = { .sigev_notify = SIGEV_SIGNAL, .sigev_signo = SIGPROF };
+	struct itimerspec period = { { 0, 200000 }, { 0, 200000 } };
 	pthread_t threads[3];
 	int value, n = 0;
 	char bytes[256];
@@ -97,7 +96,7 @@ static void ticking(void)
 	CHECK(timer_create(CLOCK_MONOTONIC, &event, &timer) == 0);
 	CHECK(timer_settime(timer, 0, &period, NULL) == 0);
 	while (n < TICKS) {
-		struct pollfd one = {.fd = tick_pipe[0], .events = POLLIN};
+		struct pollfd one = { .fd = tick_pipe[0], .events = POLLIN };
 		ssize_t got;
 
 		if (sem_wait(&posted) != 0)
@@ -118,8 +117,7 @@ static void ticking(void)
 	puts("every tick was counted");
 }
 
-/* ---- Jumps ------------------------------------------------------------------------------------
- */
+/* ---- Jumps ----------------------------------------------------------------------------------- */
 
 void __longjmp_chk(struct __jmp_buf_tag env[1], int value) __attribute__((noreturn));
 
@@ -218,8 +216,7 @@ static void jumps_inside(void)
 	puts("one read");
 }
 
-/* ---- Forks ------------------------------------------------------------------------------------
- */
+/* ---- Forks ----------------------------------------------------------------------------------- */
 
 static volatile pid_t forked = -1;
 
@@ -242,7 +239,7 @@ static void *lock_a_little(void *arg)
 
 static void *poll_and_fork(void *arg)
 {
-	struct pollfd one = {.events = POLLIN};
+	struct pollfd one = { .events = POLLIN };
 	pthread_t threads[6];
 	int status;
 
@@ -283,12 +280,12 @@ static void forks_in_a_thread(void)
 int main(int argc, char **argv)
 {
 	static const struct case_row rows[] = {
-		{"ticking", ticking},
-		{"jumps", jumps},
-		{"jumps-inside", jumps_inside},
-		{"forks-in-main", forks_in_main},
-		{"forks-in-a-thread", forks_in_a_thread},
-		{NULL, NULL},
+		{ "ticking", ticking },
+		{ "jumps", jumps },
+		{ "jumps-inside", jumps_inside },
+		{ "forks-in-main", forks_in_main },
+		{ "forks-in-a-thread", forks_in_a_thread },
+		{ NULL, NULL },
 	};
 
 	return run_case(rows, argc, argv);

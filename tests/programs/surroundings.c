@@ -8,7 +8,7 @@
 
 static void rest(void)
 {
-	struct timespec time = {0, 10000000};
+	struct timespec time = { 0, 10000000 };
 
 	CHECK(nanosleep(&time, NULL) == 0);
 }
@@ -44,10 +44,10 @@ static void becomes_nobody(void)
 int main(int argc, char **argv)
 {
 	static const struct case_row rows[] = {
-		{"chroots", chroots},
-		{"closes-all", closes_all},
-		{"becomes-nobody", becomes_nobody},
-		{NULL, NULL},
+		{ "chroots", chroots },
+		{ "closes-all", closes_all },
+		{ "becomes-nobody", becomes_nobody },
+		{ NULL, NULL },
 	};
 
 	return run_case(rows, argc, argv);

@@ -129,8 +129,7 @@ static void c11(void)
 	printf("turn %d, codes %d\n", turn, codes);
 }
 
-/* ---- Destructors ------------------------------------------------------------------------------
- */
+/* ---- Destructors ----------------------------------------------------------------------------- */
 
 #define KEYS 40
 
@@ -170,8 +169,7 @@ static void destructors(void)
 	printf("destroyed %d\n", atomic_load(&destroyed));
 }
 
-/* ---- Many at once -----------------------------------------------------------------------------
- */
+/* ---- Many at once ---------------------------------------------------------------------------- */
 
 static pthread_barrier_t barrier;
 
@@ -196,8 +194,7 @@ static void many(void)
 	printf("%ld threads\n", sum);
 }
 
-/* ---- Ends -------------------------------------------------------------------------------------
- */
+/* ---- Ends ------------------------------------------------------------------------------------ */
 
 static void *wait_for_ever(void *arg)
 {
@@ -310,7 +307,7 @@ static void bare_exit(void)
 
 static void aborts(void)
 {
-	struct rlimit none = {0, 0};
+	struct rlimit none = { 0, 0 };
 
 	setrlimit(RLIMIT_CORE, &none);
 	start_waiters();
@@ -320,22 +317,22 @@ static void aborts(void)
 int main(int argc, char **argv)
 {
 	static const struct case_row rows[] = {
-		{"short", short_ones},
-		{"detached", detached},
-		{"failing", failing},
-		{"c11", c11},
-		{"destructors", destructors},
-		{"many", many},
-		{"main-exits", main_exits},
-		{"last-thread-ends", last_thread_ends},
-		{"thread-exits", thread_exits},
-		{"at-exit", at_exit},
-		{"quick-exit", at_quick_exit_only},
-		{"at-once", at_once},
-		{"at-once-c99", at_once_c99},
-		{"bare-exit", bare_exit},
-		{"aborts", aborts},
-		{NULL, NULL},
+		{ "short", short_ones },
+		{ "detached", detached },
+		{ "failing", failing },
+		{ "c11", c11 },
+		{ "destructors", destructors },
+		{ "many", many },
+		{ "main-exits", main_exits },
+		{ "last-thread-ends", last_thread_ends },
+		{ "thread-exits", thread_exits },
+		{ "at-exit", at_exit },
+		{ "quick-exit", at_quick_exit_only },
+		{ "at-once", at_once },
+		{ "at-once-c99", at_once_c99 },
+		{ "bare-exit", bare_exit },
+		{ "aborts", aborts },
+		{ NULL, NULL },
 	};
 
 	return run_case(rows, argc, argv);

@@ -20,7 +20,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#define ROUNDS	 30
+#define ROUNDS   30
 #define DELAY_NS 5000000
 
 static double now(clockid_t clock)
@@ -60,7 +60,7 @@ static void add(const char *cause, double began)
 
 static void bare_delay(void)
 {
-	struct timespec delay = {0, DELAY_NS};
+	struct timespec delay = { 0, DELAY_NS };
 
 	syscall(SYS_nanosleep, &delay, NULL);
 }
@@ -82,8 +82,8 @@ static void echo(int in, int out)
 
 static int connect_to_echo(void)
 {
-	struct sockaddr_in addr = {.sin_family = AF_INET,
-				   .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+	struct sockaddr_in addr = { .sin_family = AF_INET,
+				    .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
 	socklen_t len = sizeof(addr);
 	int listener = socket(AF_INET, SOCK_STREAM, 0), fd = socket(AF_INET, SOCK_STREAM, 0);
 
@@ -105,8 +105,8 @@ static int connect_to_echo(void)
 static void wait_for_sockets(void)
 {
 	int fd = connect_to_echo(), epfd = epoll_create1(0);
-	struct epoll_event event = {.events = EPOLLIN};
-	struct pollfd poll_fd = {.fd = fd, .events = POLLIN};
+	struct epoll_event event = { .events = EPOLLIN };
+	struct pollfd poll_fd = { .fd = fd, .events = POLLIN };
 	char byte = 'x';
 
 	epoll_ctl(epfd, EPOLL_CTL_ADD, fd, &event);
@@ -161,10 +161,10 @@ static void wait_for_children(void)
 
 static void wait_for_time(void)
 {
-	struct timespec delay = {0, DELAY_NS};
+	struct timespec delay = { 0, DELAY_NS };
 
 	for (int i = 0; i < ROUNDS; i++) {
-		struct timeval tv = {0, DELAY_NS / 1000};
+		struct timeval tv = { 0, DELAY_NS / 1000 };
 
 		CLOCKED("sleep", nanosleep(&delay, NULL));
 		CLOCKED("sleep", usleep(DELAY_NS / 1000));

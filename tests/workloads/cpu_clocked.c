@@ -67,7 +67,7 @@ static void *body(void *arg)
 		if (strcmp(kind, "cached") == 0) {
 			read_cached(0.05);
 		} else if (strcmp(kind, "mixed") == 0) {
-			struct timespec nap = {0, 700000};
+			struct timespec nap = { 0, 700000 };
 
 			compute(0.0008);
 			nanosleep(&nap, NULL);

@@ -15,7 +15,8 @@
 
 #define ROUNDS 50
 
-/* The peer is no part of the measured program: bare system calls, in a child made by a bare clone.
+/*
+ * The peer is no part of the measured program: bare system calls, in a child made by a bare clone.
  */
 static void answer(int listener)
 {
@@ -23,7 +24,7 @@ static void answer(int listener)
 	char byte;
 
 	for (;;) {
-		struct timespec delay = {0, 15000000};
+		struct timespec delay = { 0, 15000000 };
 
 		if (syscall(SYS_read, fd, &byte, 1) <= 0)
 			break;
@@ -36,8 +37,8 @@ static void answer(int listener)
 
 static int wait_for_socket(void)
 {
-	struct sockaddr_in addr = {.sin_family = AF_INET,
-				   .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+	struct sockaddr_in addr = { .sin_family = AF_INET,
+				    .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
 	socklen_t len = sizeof(addr);
 	int listener = socket(AF_INET, SOCK_STREAM, 0), fd;
 	char byte = 'x';

@@ -10,8 +10,8 @@
 #define NEAR_S 0.5
 
 /* A call from this function's frame, or from one so far below. */
-#define HERE	     GD_HERE()
-#define BELOW(bytes) ((struct gd_here){GD_HERE().frame - (bytes), 0})
+#define HERE         GD_HERE()
+#define BELOW(bytes) ((struct gd_here){ GD_HERE().frame - (bytes), 0 })
 
 static double seconds(uint64_t ticks)
 {
@@ -47,7 +47,7 @@ static double sum_of_ticks(const struct gd_thread *slot)
 	return sum;
 }
 
-/* ---- Booking ---- */
+/* ---- Booking --------------------------------------------------------------------------------- */
 
 static void every_tick_goes_to_what_the_thread_did(void **state)
 {
@@ -187,13 +187,13 @@ static void a_nap_is_a_yield(void **state)
 	assert_int_equal(gd_self->slot->yields, 1);
 }
 
-/* ---- Settling ---- */
+/* ---- Settling -------------------------------------------------------------------------------- */
 
 struct settled {
 	const char *name;
-	double gil_s, free_s;	 /* computed */
-	double recv_s, file_s;	 /* waited, the latter in pieces of 5 s: brief */
-	double cpu_s;		 /* by the CPU clock */
+	double gil_s, free_s;    /* computed */
+	double recv_s, file_s;   /* waited, the latter in pieces of 5 s: brief */
+	double cpu_s;            /* by the CPU clock */
 	double recv_in, file_in; /* of the waits, on the CPU */
 	double off_gil, off_free;
 };
@@ -316,7 +316,7 @@ static void a_child_on_our_image_writes_nothing_more(void **state)
 	gd_vfork_open = 0;
 }
 
-/* ---- Sums ---- */
+/* ---- Sums ------------------------------------------------------------------------------------ */
 
 static double draw(double at_most)
 {
@@ -325,8 +325,8 @@ static double draw(double at_most)
 
 static void whatever_happens_the_sums_add_up(void **state)
 {
-	static const uint16_t causes[] = {GD_CAUSE_RECV, GD_CAUSE_FILE, GD_CAUSE_SEM,
-					  GD_CAUSE_SLEEP};
+	static const uint16_t causes[] = { GD_CAUSE_RECV, GD_CAUSE_FILE, GD_CAUSE_SEM,
+					   GD_CAUSE_SLEEP };
 
 	(void)state;
 	srand(5);

@@ -100,7 +100,7 @@ static void a_child_that_nobody_announced_sees_that_the_image_is_not_its_own(voi
 	assert_int_equal(*gd_arena_owner_word, 1);
 }
 
-/* ---- The clock ---- */
+/* ---- The clock ------------------------------------------------------------------------------- */
 
 static void ticks_per_microsecond_are_learnt_from_long_spans_only(void **state)
 {

@@ -26,7 +26,7 @@ static int open_here(const char *name)
 	return open(name, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
 }
 
-/* ---- Sockets of the loop-back, as a server and its client have them ---- */
+/* ---- Sockets of the loop-back, as a server and its client have them -------------------------- */
 
 struct connection {
 	int listener, client, accepted;
@@ -39,8 +39,8 @@ static int make_socket(int type)
 
 static struct sockaddr_in bind_to_loopback(int fd)
 {
-	struct sockaddr_in addr = {.sin_family = AF_INET,
-				   .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+	struct sockaddr_in addr = { .sin_family = AF_INET,
+				    .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
 	socklen_t len = sizeof(addr);
 
 	assert_int_equal(bind(fd, (struct sockaddr *)&addr, len), 0);
@@ -50,7 +50,7 @@ static struct sockaddr_in bind_to_loopback(int fd)
 
 static struct connection make_connection(void)
 {
-	struct connection c = {make_socket(SOCK_STREAM), make_socket(SOCK_STREAM), -1};
+	struct connection c = { make_socket(SOCK_STREAM), make_socket(SOCK_STREAM), -1 };
 	struct sockaddr_in addr = bind_to_loopback(c.listener);
 
 	assert_int_equal(listen(c.listener, 1), 0);
@@ -67,7 +67,7 @@ static void close_connection(const struct connection *c)
 	close(c->accepted);
 }
 
-/* ---- Roles ---- */
+/* ---- Roles ----------------------------------------------------------------------------------- */
 
 static void calls_that_make_descriptors_tell_their_roles(void **state)
 {
@@ -138,7 +138,7 @@ static void the_kernel_knows_what_nobody_saw_being_made(void **state)
 
 static int make_named_socket(const char *name)
 {
-	struct sockaddr_un addr = {.sun_family = AF_UNIX};
+	struct sockaddr_un addr = { .sun_family = AF_UNIX };
 	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 
 	strcpy(addr.sun_path, name);
@@ -149,7 +149,7 @@ static int make_named_socket(const char *name)
 
 static void who_has_the_name_was_connected_to(void **state)
 {
-	struct sockaddr_un addr = {.sun_family = AF_UNIX, .sun_path = "sock"};
+	struct sockaddr_un addr = { .sun_family = AF_UNIX, .sun_path = "sock" };
 	int listener = make_named_socket("sock");
 	int client = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0), accepted;
 
@@ -199,7 +199,7 @@ static void the_first_descriptor_is_one_like_others(void **state)
 	close(file);
 }
 
-/* ---- Names and ends ---- */
+/* ---- Names and ends -------------------------------------------------------------------------- */
 
 static void a_number_that_is_used_again_is_another_thing(void **state)
 {
@@ -271,7 +271,7 @@ static void a_range_is_closed_at_once(void **state)
 	}
 }
 
-/* ---- Outstanding answers ---- */
+/* ---- Outstanding answers --------------------------------------------------------------------- */
 
 static void a_client_that_has_asked_waits_for_its_answer(void **state)
 {
@@ -328,12 +328,12 @@ static void a_datagram_that_nobody_asked_for_makes_a_server(void **state)
 	close(client);
 }
 
-/* ---- Sets ---- */
+/* ---- Sets ------------------------------------------------------------------------------------ */
 
 static void a_set_counts_its_members_by_what_they_are(void **state)
 {
 	struct connection c = make_connection();
-	struct gd_fd_set set = {0};
+	struct gd_fd_set set = { 0 };
 	int ends[2], file = open_here("file"), quiet = make_socket(SOCK_DGRAM);
 
 	(void)state;
@@ -360,14 +360,14 @@ static void a_set_counts_its_members_by_what_they_are(void **state)
 
 static void add_to(int epfd, int fd)
 {
-	struct epoll_event event = {.events = EPOLLIN, .data.fd = fd};
+	struct epoll_event event = { .events = EPOLLIN, .data.fd = fd };
 
 	assert_int_equal(epoll_ctl(epfd, EPOLL_CTL_ADD, fd, &event), 0);
 }
 
 static struct gd_fd_set sum_of(int epfd)
 {
-	struct gd_fd_set set = {0};
+	struct gd_fd_set set = { 0 };
 
 	gd_fd_epoll_count(&set, epfd);
 	return set;
@@ -470,7 +470,7 @@ static void a_poll_on_a_set_sees_into_it(void **state)
 {
 	struct connection c = make_connection();
 	int epfd = epoll_create1(EPOLL_CLOEXEC);
-	struct gd_fd_set set = {0};
+	struct gd_fd_set set = { 0 };
 
 	(void)state;
 	add_to(epfd, c.client);

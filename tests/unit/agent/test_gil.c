@@ -54,7 +54,7 @@ static void destroy(struct python_gil *gil)
 /* A timed wait for a GIL that another thread holds: its interval runs out. */
 static void wait_once(struct python_gil *gil, double s)
 {
-	struct timespec past = {1, 0};
+	struct timespec past = { 1, 0 };
 
 	assert_int_equal(pthread_mutex_lock(&gil->mutex), 0);
 	assert_int_equal(pthread_cond_timedwait(&gil->cond, &gil->mutex, &past), ETIMEDOUT);
@@ -107,7 +107,7 @@ static int wake(void **state)
 	return gd_awake_with_clock(state);
 }
 
-/* ---- Recognising ---- */
+/* ---- Recognising ----------------------------------------------------------------------------- */
 
 static void the_first_take_makes_a_gil_known(void **state)
 {
@@ -228,7 +228,7 @@ static void what_was_none_stays_none_until_a_condition_is_born_there(void **stat
 	assert_non_null(gd_gil_inspect((uintptr_t)&gil.switch_cond));
 }
 
-/* ---- At the edge of a mapping ---- */
+/* ---- At the edge of a mapping ---------------------------------------------------------------- */
 
 #define EDGE_PAGES 4
 
@@ -298,7 +298,7 @@ static void under_a_filter_it_is_not_looked_for_across_pages(void **state)
 	assert_int_equal(munmap(pages, EDGE_PAGES * GD_PAGE_BYTES), 0);
 }
 
-/* ---- Booking ---- */
+/* ---- Booking --------------------------------------------------------------------------------- */
 
 /* The step of the format: see GD_HIST_STEPS. */
 static unsigned int step_of(uint64_t ticks)
@@ -452,7 +452,7 @@ static void a_signal_by_who_does_not_hold_it_is_no_drop(void **state)
 	destroy(&gil);
 }
 
-/* ---- Several, and their end ---- */
+/* ---- Several, and their end ------------------------------------------------------------------ */
 
 static void every_interpreter_has_its_row(void **state)
 {

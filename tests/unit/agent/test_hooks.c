@@ -18,7 +18,7 @@ static const struct hook *list_hooks(size_t *ret_count)
 	static struct hook hooks[200];
 	size_t n = 0;
 
-#define HOOK(name, version) hooks[n++] = (struct hook){#name, version, (void *)gd_real.name};
+#define HOOK(name, version) hooks[n++] = (struct hook){ #name, version, (void *)gd_real.name };
 #include "hooks.def"
 #undef HOOK
 	*ret_count = n;

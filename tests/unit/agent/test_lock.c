@@ -18,7 +18,7 @@ static void wait_for(uintptr_t key, uint16_t cause, uint64_t ticks)
 	gd_lock_leave(gd_lock_arrive(key, cause, 1000), 1000, 1000 + ticks, false);
 }
 
-/* ---- Rows ---- */
+/* ---- Rows ------------------------------------------------------------------------------------ */
 
 static void a_lock_has_the_row_of_its_address(void **state)
 {
@@ -115,11 +115,11 @@ static void after_a_fork_the_table_is_empty(void **state)
 	assert_int_equal(section()->used, 1);
 }
 
-/* ---- At the same time ---- */
+/* ---- At the same time ------------------------------------------------------------------------ */
 
 #define THREADS 4
-#define KEYS	200
-#define ROUNDS	50
+#define KEYS    200
+#define ROUNDS  50
 
 static pthread_barrier_t barrier;
 
@@ -172,7 +172,7 @@ static void arrivals_at_the_same_time_make_one_row(void **state)
 	assert_int_equal(section()->lost, 0);
 }
 
-/* ---- Locks and signals ---- */
+/* ---- Locks and signals ----------------------------------------------------------------------- */
 
 static void hold(struct gd_local *self, uintptr_t key)
 {
@@ -181,7 +181,7 @@ static void hold(struct gd_local *self, uintptr_t key)
 
 static void a_lock_is_given_back_by_who_acquired_it(void **state)
 {
-	struct gd_local self = {.held_next = 0};
+	struct gd_local self = { .held_next = 0 };
 	struct gd_held held;
 
 	(void)state;
@@ -201,7 +201,7 @@ static void a_lock_is_given_back_by_who_acquired_it(void **state)
 
 static void who_holds_many_forgets_the_oldest(void **state)
 {
-	struct gd_local self = {.held_next = UINT32_MAX - 2}; /* and the count wraps */
+	struct gd_local self = { .held_next = UINT32_MAX - 2 }; /* and the count wraps */
 	struct gd_held held;
 
 	(void)state;
@@ -214,7 +214,7 @@ static void who_holds_many_forgets_the_oldest(void **state)
 
 static void locks_taken_and_given_in_turn_need_one_place(void **state)
 {
-	struct gd_local self = {.held_next = 0};
+	struct gd_local self = { .held_next = 0 };
 	struct gd_held held;
 
 	(void)state;
@@ -226,11 +226,11 @@ static void locks_taken_and_given_in_turn_need_one_place(void **state)
 	assert_true(gd_lock_give(&self, 0x10, &held));
 }
 
-/* ---- Who keeps others waiting ---- */
+/* ---- Who keeps others waiting ---------------------------------------------------------------- */
 
 static void blame_is_kept_for_the_first_and_shared_by_the_rest(void **state)
 {
-	struct gd_lock_holder holders[GD_LOCK_HOLDERS] = {{0}};
+	struct gd_lock_holder holders[GD_LOCK_HOLDERS] = { { 0 } };
 
 	(void)state;
 	for (uint64_t site = 1; site <= GD_LOCK_HOLDERS + 2; site++)
@@ -245,7 +245,8 @@ static void blame_is_kept_for_the_first_and_shared_by_the_rest(void **state)
 	assert_int_equal(holders[GD_LOCK_HOLDERS - 1].times, 4 + 5 + 6);
 }
 
-/* A release at 1000, of a lock taken at 600, that one has waited for since 400 and one since 900.
+/*
+ * A release at 1000, of a lock taken at 600, that one has waited for since 400 and one since 900.
  */
 static struct gd_lock *release(uint64_t accrued_when_taken, bool is_ours, bool wakes_all)
 {
@@ -329,7 +330,7 @@ struct parked {
 
 static void a_parked_waiter_waits_for_what_stands_before_its_semaphore(void **state)
 {
-	struct parked entry = {.address = 0x7000};
+	struct parked entry = { .address = 0x7000 };
 	uintptr_t sem = (uintptr_t)&entry.sem;
 	uintptr_t below = sem - 100;
 
@@ -348,7 +349,7 @@ static void a_parked_waiter_waits_for_what_stands_before_its_semaphore(void **st
 	gd_lock_parks = false;
 }
 
-/* ---- Through the wrappers ---- */
+/* ---- Through the wrappers -------------------------------------------------------------------- */
 
 static void a_post_counts_only_while_somebody_waits(void **state)
 {
@@ -409,7 +410,7 @@ static void a_release_is_told_from_a_signal(void **state)
 static void a_mutex_earns_a_row_when_it_is_first_contended(void **state)
 {
 	pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
-	struct timespec past = {1, 0};
+	struct timespec past = { 1, 0 };
 
 	(void)state;
 	for (int i = 0; i < 100; i++) {

@@ -13,8 +13,8 @@ static void numbers_are_written_in_full(void **state)
 		unsigned int width;
 		const char *expected;
 	} rows[] = {
-		{0, 1, "0"},	     {7, 1, "7"},    {42, 4, "0042"},
-		{12345, 2, "12345"}, {0, 4, "0000"}, {UINT64_MAX, 1, "18446744073709551615"},
+		{ 0, 1, "0" },         { 7, 1, "7" },    { 42, 4, "0042" },
+		{ 12345, 2, "12345" }, { 0, 4, "0000" }, { UINT64_MAX, 1, "18446744073709551615" },
 	};
 
 	(void)state;

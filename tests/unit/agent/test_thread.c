@@ -42,7 +42,7 @@ static void *sleep_briefly(void *arg)
 	return arg;
 }
 
-/* ---- One thread ---- */
+/* ---- One thread ------------------------------------------------------------------------------ */
 
 static void *look_at_self(void *arg)
 {
@@ -116,7 +116,7 @@ static void a_thread_that_ended_is_not_born_again(void **state)
 	assert_true(gd_threads[1].count[GD_CAUSE_SLEEP] >= PTHREAD_DESTRUCTOR_ITERATIONS - 1);
 }
 
-/* ---- Many, one after another ---- */
+/* ---- Many, one after another ----------------------------------------------------------------- */
 
 struct sums {
 	uint64_t threads, sleeps, yields, ticks, life, cpu_ns;
@@ -136,7 +136,7 @@ static void add_slot(struct sums *sums, const struct gd_thread *slot)
 /* Over all slots but the main thread's, and all rows of folded ones. */
 static struct sums sum_all(void)
 {
-	struct sums sums = {0};
+	struct sums sums = { 0 };
 
 	for (uint32_t i = 1; i < section(GD_SECTION_THREADS)->used; i++)
 		if (gd_threads[i].state == GD_THREAD_ENDED && gd_threads[i].tid)
@@ -228,7 +228,7 @@ static void a_thread_that_could_not_be_made_leaves_nothing(void **state)
 	assert_int_equal(sum_all().threads, 1);
 }
 
-/* ---- A child on our memory ---- */
+/* ---- A child on our memory ------------------------------------------------------------------- */
 
 static void a_mark_of_a_child_that_is_gone_is_taken_away(void **state)
 {
@@ -258,7 +258,7 @@ static void a_child_that_vfork_made_passes_through(void **state)
 	assert_int_equal(gd_self->slot->count[GD_CAUSE_SLEEP], before);
 }
 
-/* ---- A thread that nobody announced ---- */
+/* ---- A thread that nobody announced ---------------------------------------------------------- */
 
 static int run_unannounced(void *(*start)(void *))
 {

@@ -7,8 +7,8 @@
 #include <wait_poll.h>
 
 /* A call from this function's frame, or from one so far below. */
-#define HERE	     GD_HERE()
-#define BELOW(bytes) ((struct gd_here){GD_HERE().frame - (bytes), 0})
+#define HERE         GD_HERE()
+#define BELOW(bytes) ((struct gd_here){ GD_HERE().frame - (bytes), 0 })
 
 struct rule {
 	const char *name;
@@ -73,12 +73,12 @@ static void how_a_guess_ended_is_the_next_one(void **state)
 		int ready;
 		uint16_t booked, next;
 	} rows[] = {
-		{1, GD_CAUSE_POLL, GD_CAUSE_POLL},
-		{0, GD_CAUSE_LOOP_TIMER, GD_CAUSE_LOOP_TIMER},
-		{2, GD_CAUSE_POLL, GD_CAUSE_POLL},
-		{-1, GD_CAUSE_POLL, GD_CAUSE_POLL}, /* interrupted: nothing was learnt */
+		{ 1, GD_CAUSE_POLL, GD_CAUSE_POLL },
+		{ 0, GD_CAUSE_LOOP_TIMER, GD_CAUSE_LOOP_TIMER },
+		{ 2, GD_CAUSE_POLL, GD_CAUSE_POLL },
+		{ -1, GD_CAUSE_POLL, GD_CAUSE_POLL }, /* interrupted: nothing was learnt */
 	};
-	struct gd_fd_set set = {.clients = 1, .own = 1};
+	struct gd_fd_set set = { .clients = 1, .own = 1 };
 
 	(void)state;
 	gd_self->poll_was_io = false;
@@ -96,7 +96,7 @@ static void how_a_guess_ended_is_the_next_one(void **state)
 
 static void a_wait_inside_a_wait_is_not_booked(void **state)
 {
-	struct gd_fd_set set = {.servers = 1};
+	struct gd_fd_set set = { .servers = 1 };
 	struct gd_poll outer = gd_wait_poll_begin(&set, GD_TIMEOUT_NONE, false, HERE);
 	struct gd_poll inner = gd_wait_poll_begin(&set, GD_TIMEOUT_NONE, false, BELOW(64));
 
@@ -110,7 +110,7 @@ static void a_wait_inside_a_wait_is_not_booked(void **state)
 
 static void timeouts_are_read_in_every_form(void **state)
 {
-	struct timespec zero = {0, 0}, short_one = {0, 1}, long_one = {1, 0};
+	struct timespec zero = { 0, 0 }, short_one = { 0, 1 }, long_one = { 1, 0 };
 
 	(void)state;
 	assert_int_equal(gd_timeout_of_ms(-1), GD_TIMEOUT_NONE);
@@ -122,7 +122,7 @@ static void timeouts_are_read_in_every_form(void **state)
 	assert_int_equal(gd_timeout_of_spec(&long_one), GD_TIMEOUT_SOME);
 }
 
-/* ---- Through the wrappers ---- */
+/* ---- Through the wrappers -------------------------------------------------------------------- */
 
 static uint32_t waits(void)
 {
@@ -135,10 +135,10 @@ static uint32_t waits(void)
 
 static void a_call_that_cannot_wait_is_computing(void **state)
 {
-	struct timeval zero = {0, 0};
+	struct timeval zero = { 0, 0 };
 	struct epoll_event event;
 	int epfd = epoll_create1(EPOLL_CLOEXEC);
-	struct pollfd fd = {.fd = epfd, .events = POLLIN};
+	struct pollfd fd = { .fd = epfd, .events = POLLIN };
 	uint32_t before = waits();
 
 	(void)state;
@@ -152,10 +152,10 @@ static void a_call_that_cannot_wait_is_computing(void **state)
 
 static void what_is_polled_is_looked_up(void **state)
 {
-	struct itimerspec soon = {.it_value = {0, 1}};
+	struct itimerspec soon = { .it_value = { 0, 1 } };
 	int timer = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC), ends[2];
-	struct pollfd fds[] = {{.fd = -1}, {.fd = timer, .events = POLLIN}};
-	struct timeval brief = {0, 1};
+	struct pollfd fds[] = { { .fd = -1 }, { .fd = timer, .events = POLLIN } };
+	struct timeval brief = { 0, 1 };
 	fd_set set;
 
 	(void)state;
@@ -167,7 +167,7 @@ static void what_is_polled_is_looked_up(void **state)
 	FD_SET(ends[0], &set);
 	assert_int_equal(select(ends[0] + 1, &set, NULL, NULL, &brief), 0);
 	assert_int_equal(gd_self->slot->count[GD_CAUSE_LOOP_TIMER], 2); /* a pipe of our own */
-	brief = (struct timeval){0, 1}; /* Linux leaves there what was left */
+	brief = (struct timeval){ 0, 1 }; /* Linux leaves there what was left */
 	assert_int_equal(select(0, NULL, NULL, NULL, &brief), 0);
 	assert_int_equal(gd_self->slot->count[GD_CAUSE_SLEEP], 1);
 	close(timer);

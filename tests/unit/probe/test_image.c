@@ -38,7 +38,7 @@ struct sink {
 
 static struct sink make_sink(int fails_at)
 {
-	struct sink sink = {.bytes = calloc(1, SINK_BYTES), .fails_at = fails_at};
+	struct sink sink = { .bytes = calloc(1, SINK_BYTES), .fails_at = fails_at };
 
 	assert_non_null(sink.bytes);
 	return sink;
@@ -92,7 +92,7 @@ static void mark(uint32_t kind, uint32_t index, unsigned char byte)
 static void what_is_in_use_is_packed_and_read_again(void **state)
 {
 	struct sink sink = make_sink(0);
-	struct gd_diag diag = {""};
+	struct gd_diag diag = { "" };
 	unsigned char entry[4096];
 	struct gd_file file;
 	size_t expected = sizeof(struct gd_file_header) + GD_IMAGE_SECTIONS * 32;
@@ -157,12 +157,12 @@ static void a_file_that_was_not_finished_is_no_recording(void **state)
 	}
 }
 
-/* ---- An image whose owner is broken or hostile ---- */
+/* ---- An image whose owner is broken or hostile ----------------------------------------------- */
 
 static void counts_beyond_the_table_are_cut(void **state)
 {
 	struct sink sink = make_sink(0);
-	struct gd_diag diag = {""};
+	struct gd_diag diag = { "" };
 	struct gd_file file;
 
 	(void)state;
@@ -179,9 +179,10 @@ static void nothing_beyond_the_image_is_copied(void **state)
 		uint64_t offset;
 		uint32_t entry_size, used;
 	} rows[] = {
-		{GD_IMAGE_BYTES, 8, 1},	      {GD_IMAGE_BYTES - 7, 8, 1}, {UINT64_MAX, 8, 1},
-		{UINT64_MAX - 7, 8, 1},	      {UINT64_MAX - 7, 8, 2},	  {4096, UINT32_MAX, 1000},
-		{1ull << 63, 1u << 31, 1000},
+		{ GD_IMAGE_BYTES, 8, 1 },       { GD_IMAGE_BYTES - 7, 8, 1 },
+		{ UINT64_MAX, 8, 1 },           { UINT64_MAX - 7, 8, 1 },
+		{ UINT64_MAX - 7, 8, 2 },       { 4096, UINT32_MAX, 1000 },
+		{ 1ull << 63, 1u << 31, 1000 },
 	};
 
 	(void)state;

@@ -69,7 +69,7 @@ static bool no_child_is_followed(void *arg, const struct gd_target *asked)
 
 static void add(uint64_t instant, uint64_t weight_ns, struct kernel *kernel)
 {
-	struct gd_joint_world world = {ask, no_pipe_is_followed, no_child_is_followed, kernel};
+	struct gd_joint_world world = { ask, no_pipe_is_followed, no_child_is_followed, kernel };
 	struct gd_picture picture;
 
 	gd_picture_take(target, instant, &world, &picture);
@@ -80,19 +80,19 @@ static void add(uint64_t instant, uint64_t weight_ns, struct kernel *kernel)
 /* The picture of an instant when nothing has changed since, in a cell of its own. */
 static struct gd_joint look(struct kernel *kernel)
 {
-	struct kernel all_run = {.asked = 0};
+	struct kernel all_run = { .asked = 0 };
 
 	add(1000, 4 * MS, kernel ? kernel : &all_run);
 	assert_int_equal(cell_count(), 1);
 	return cells()[0];
 }
 
-/* ---- Cells ---- */
+/* ---- Cells ----------------------------------------------------------------------------------- */
 
 static void computing_threads_are_what_the_kernel_says(void **state)
 {
-	struct kernel kernel = {.answers = {GD_ON_CPU, GD_STARVED, GD_BLOCKED, GD_BLOCKED_DISK,
-					    GD_STOPPED, GD_ON_CPU}};
+	struct kernel kernel = { .answers = { GD_ON_CPU, GD_STARVED, GD_BLOCKED, GD_BLOCKED_DISK,
+					      GD_STOPPED, GD_ON_CPU } };
 	struct gd_joint cell;
 
 	(void)state;
@@ -153,7 +153,7 @@ static void every_wait_has_its_place_in_the_key(void **state)
 
 static void equal_pictures_share_a_cell(void **state)
 {
-	struct kernel kernel = {.answers = {GD_ON_CPU}};
+	struct kernel kernel = { .answers = { GD_ON_CPU } };
 	struct gd_thread *thread = gd_watched_add(target, GD_CAUSE_RECV);
 
 	(void)state;
@@ -172,7 +172,7 @@ static void equal_pictures_share_a_cell(void **state)
 
 static void only_live_threads_are_in_the_picture(void **state)
 {
-	static const uint32_t others[] = {GD_THREAD_FREE, GD_THREAD_ENDED, GD_THREAD_CLAIMED, 77};
+	static const uint32_t others[] = { GD_THREAD_FREE, GD_THREAD_ENDED, GD_THREAD_CLAIMED, 77 };
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++)
@@ -181,7 +181,7 @@ static void only_live_threads_are_in_the_picture(void **state)
 	assert_int_equal(look(NULL).outside_sum, 1);
 }
 
-/* ---- Counts and their caps ---- */
+/* ---- Counts and their caps ------------------------------------------------------------------- */
 
 static void operations_outside_are_added_up_uncapped(void **state)
 {
@@ -232,7 +232,7 @@ static void waiting_threads_are_counted_to_the_cap_and_summed_beyond(void **stat
 
 static void beyond_those_asked_for_threads_are_taken_to_run(void **state)
 {
-	struct kernel kernel = {.asked = 0};
+	struct kernel kernel = { .asked = 0 };
 	struct gd_joint cell;
 
 	(void)state;
@@ -250,11 +250,11 @@ static void beyond_those_asked_for_threads_are_taken_to_run(void **state)
 static void a_full_table_is_counted(void **state)
 {
 	struct gd_joint *all = gd_image_entries(target->image, GD_SECTION_JOINT);
-	struct kernel kernel = {.answers = {GD_ON_CPU}};
+	struct kernel kernel = { .answers = { GD_ON_CPU } };
 
 	(void)state;
 	for (uint32_t i = 0; i < GD_JOINT_CAPACITY; i++) /* all different, none like ours */
-		memcpy(&all[i].key, &(uint32_t){i + 0x01010101u}, sizeof(uint32_t));
+		memcpy(&all[i].key, &(uint32_t){ i + 0x01010101u }, sizeof(uint32_t));
 	target->sections[GD_SECTION_JOINT - 1].used = GD_JOINT_CAPACITY;
 	gd_watched_add(target, GD_CAUSE_CPU_FREE);
 	add(1000, 4 * MS, &kernel);
@@ -266,7 +266,7 @@ static void a_full_table_is_counted(void **state)
 
 static void counts_that_the_target_made_up_are_bounded(void **state)
 {
-	struct kernel kernel = {.answers = {GD_ON_CPU}};
+	struct kernel kernel = { .answers = { GD_ON_CPU } };
 
 	(void)state;
 	gd_watched_add(target, GD_CAUSE_RECV);
@@ -279,7 +279,7 @@ static void counts_that_the_target_made_up_are_bounded(void **state)
 static void tables_stay_where_they_were_taken_over(void **state)
 {
 	struct gd_joint *taken = gd_image_entries(target->image, GD_SECTION_JOINT);
-	struct kernel kernel = {.asked = 0};
+	struct kernel kernel = { .asked = 0 };
 
 	(void)state;
 	gd_watched_add(target, GD_CAUSE_RECV);
@@ -288,7 +288,7 @@ static void tables_stay_where_they_were_taken_over(void **state)
 	assert_int_equal(taken[0].outside_sum, 1);
 }
 
-/* ---- The instant ---- */
+/* ---- The instant ----------------------------------------------------------------------------- */
 
 static void a_slot_is_read_as_of_the_instant(void **state)
 {
@@ -297,22 +297,22 @@ static void a_slot_is_read_as_of_the_instant(void **state)
 		bool existed, missed;
 		uint16_t cause;
 	} rows[] = {
-		{10, 20, 30, 40, true, false, GD_CAUSE_RECV},  /* nothing happened since */
-		{10, 20, 30, 30, true, false, GD_CAUSE_RECV},  /* it began at that tick */
-		{10, 20, 30, 29, true, false, GD_CAUSE_MUTEX}, /* changed once since */
-		{10, 20, 30, 20, true, false, GD_CAUSE_MUTEX},
-		{10, 20, 30, 19, true, true, GD_CAUSE_MUTEX}, /* changed twice: the best guess */
-		{10, 20, 30, 10, true, true, GD_CAUSE_MUTEX},
-		{10, 20, 30, 9, false, false, 0}, /* not born yet */
+		{ 10, 20, 30, 40, true, false, GD_CAUSE_RECV },  /* nothing happened since */
+		{ 10, 20, 30, 30, true, false, GD_CAUSE_RECV },  /* it began at that tick */
+		{ 10, 20, 30, 29, true, false, GD_CAUSE_MUTEX }, /* changed once since */
+		{ 10, 20, 30, 20, true, false, GD_CAUSE_MUTEX },
+		{ 10, 20, 30, 19, true, true, GD_CAUSE_MUTEX }, /* changed twice: the best guess */
+		{ 10, 20, 30, 10, true, true, GD_CAUSE_MUTEX },
+		{ 10, 20, 30, 9, false, false, 0 }, /* not born yet */
 	};
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-		struct gd_thread slot = {.born = rows[i].born,
-					 .since = rows[i].since,
-					 .since_prev = rows[i].since_prev,
-					 .cause = GD_CAUSE_RECV,
-					 .cause_prev = GD_CAUSE_MUTEX};
+		struct gd_thread slot = { .born = rows[i].born,
+					  .since = rows[i].since,
+					  .since_prev = rows[i].since_prev,
+					  .cause = GD_CAUSE_RECV,
+					  .cause_prev = GD_CAUSE_MUTEX };
 		bool missed = false;
 		uint16_t cause = 0;
 
@@ -325,7 +325,7 @@ static void a_slot_is_read_as_of_the_instant(void **state)
 
 static void a_slot_that_is_being_written_for_ever_is_read_all_the_same(void **state)
 {
-	struct gd_thread slot = {.seq = 1, .cause = GD_CAUSE_RECV};
+	struct gd_thread slot = { .seq = 1, .cause = GD_CAUSE_RECV };
 	uint16_t cause = 0;
 	bool missed;
 
@@ -347,7 +347,7 @@ static void threads_that_changed_twice_are_counted_as_missed(void **state)
 	assert_int_equal(target->process->samples_missed, 1);
 }
 
-/* ---- The holder ---- */
+/* ---- The holder ------------------------------------------------------------------------------ */
 
 static void the_holder_of_the_first_gil_is_what_its_thread_does(void **state)
 {
@@ -358,22 +358,22 @@ static void the_holder_of_the_first_gil_is_what_its_thread_does(void **state)
 		enum gd_on_cpu answer;
 		uint8_t holder;
 	} rows[] = {
-		{"computes", GD_CAUSE_CPU_GIL, 1, GD_ON_CPU, GD_HOLDER_RUNS},
-		{"is queued", GD_CAUSE_CPU_GIL, 1, GD_STARVED, GD_HOLDER_STARVES},
-		{"is blocked unseen", GD_CAUSE_CPU_GIL, 1, GD_BLOCKED, GD_HOLDER_WAITS},
-		{"waits for a page", GD_CAUSE_CPU_GIL, 1, GD_BLOCKED_DISK, GD_HOLDER_WAITS},
-		{"was stopped", GD_CAUSE_CPU_GIL, 1, GD_STOPPED, GD_HOLDER_NONE},
-		{"receives", GD_CAUSE_RECV, 1, GD_ON_CPU, GD_HOLDER_WAITS},
-		{"sleeps", GD_CAUSE_SLEEP, 1, GD_ON_CPU, GD_HOLDER_WAITS},
-		{"accepts", GD_CAUSE_ACCEPT, 1, GD_ON_CPU, GD_HOLDER_WAITS},
-		{"wants it again", GD_CAUSE_GIL, 1, GD_ON_CPU, GD_HOLDER_NONE},
-		{"holds the second one", GD_CAUSE_CPU_GIL, 2, GD_ON_CPU, GD_HOLDER_NONE},
-		{"holds none", GD_CAUSE_CPU_FREE, 0, GD_ON_CPU, GD_HOLDER_NONE},
+		{ "computes", GD_CAUSE_CPU_GIL, 1, GD_ON_CPU, GD_HOLDER_RUNS },
+		{ "is queued", GD_CAUSE_CPU_GIL, 1, GD_STARVED, GD_HOLDER_STARVES },
+		{ "is blocked unseen", GD_CAUSE_CPU_GIL, 1, GD_BLOCKED, GD_HOLDER_WAITS },
+		{ "waits for a page", GD_CAUSE_CPU_GIL, 1, GD_BLOCKED_DISK, GD_HOLDER_WAITS },
+		{ "was stopped", GD_CAUSE_CPU_GIL, 1, GD_STOPPED, GD_HOLDER_NONE },
+		{ "receives", GD_CAUSE_RECV, 1, GD_ON_CPU, GD_HOLDER_WAITS },
+		{ "sleeps", GD_CAUSE_SLEEP, 1, GD_ON_CPU, GD_HOLDER_WAITS },
+		{ "accepts", GD_CAUSE_ACCEPT, 1, GD_ON_CPU, GD_HOLDER_WAITS },
+		{ "wants it again", GD_CAUSE_GIL, 1, GD_ON_CPU, GD_HOLDER_NONE },
+		{ "holds the second one", GD_CAUSE_CPU_GIL, 2, GD_ON_CPU, GD_HOLDER_NONE },
+		{ "holds none", GD_CAUSE_CPU_FREE, 0, GD_ON_CPU, GD_HOLDER_NONE },
 	};
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-		struct kernel kernel = {.answers = {rows[i].answer}};
+		struct kernel kernel = { .answers = { rows[i].answer } };
 		struct gd_joint cell;
 
 		make_target(NULL);
@@ -387,7 +387,7 @@ static void the_holder_of_the_first_gil_is_what_its_thread_does(void **state)
 	}
 }
 
-/* ---- Together ---- */
+/* ---- Together -------------------------------------------------------------------------------- */
 
 static bool pipe_7_is_followed(void *arg, const struct gd_target *asked, uint64_t inode)
 {
@@ -405,8 +405,8 @@ static bool a_child_is_followed(void *arg, const struct gd_target *asked)
 
 static struct gd_picture look_as_parent(void)
 {
-	struct kernel kernel = {.answers = {GD_ON_CPU}};
-	struct gd_joint_world world = {ask, pipe_7_is_followed, a_child_is_followed, &kernel};
+	struct kernel kernel = { .answers = { GD_ON_CPU } };
+	struct gd_joint_world world = { ask, pipe_7_is_followed, a_child_is_followed, &kernel };
 	struct gd_picture picture;
 
 	gd_picture_take(target, 1000, &world, &picture);
@@ -435,7 +435,7 @@ static void waits_for_those_who_are_followed_are_inside(void **state)
 
 static void pictures_of_processes_add_up(void **state)
 {
-	struct gd_picture tree = {.computing = 0};
+	struct gd_picture tree = { .computing = 0 };
 	struct gd_picture one;
 
 	(void)state;
@@ -456,9 +456,9 @@ static void pictures_of_processes_add_up(void **state)
 /* A holder that keeps others waiting says more than one that nobody waits for. */
 static void the_holder_of_all_is_the_one_who_is_waited_for(void **state)
 {
-	struct gd_picture tree = {.computing = 0};
-	struct gd_picture runs = {.key.holder = GD_HOLDER_RUNS};
-	struct gd_picture blocks = {.key.holder = GD_HOLDER_WAITS, .gil_wait = 1};
+	struct gd_picture tree = { .computing = 0 };
+	struct gd_picture runs = { .key.holder = GD_HOLDER_RUNS };
+	struct gd_picture blocks = { .key.holder = GD_HOLDER_WAITS, .gil_wait = 1 };
 
 	(void)state;
 	gd_picture_merge(&tree, &runs);
@@ -468,13 +468,13 @@ static void the_holder_of_all_is_the_one_who_is_waited_for(void **state)
 	assert_int_equal(tree.key.holder, GD_HOLDER_WAITS);
 }
 
-/* ---- Phases ---- */
+/* ---- Phases ---------------------------------------------------------------------------------- */
 
 static void the_start_ends_with_the_first_wait_and_does_not_come_back(void **state)
 {
 	struct gd_thread *thread = gd_watched_add(target, GD_CAUSE_CPU_FREE);
-	static const uint16_t still_start[] = {GD_CAUSE_CPU_FREE, GD_CAUSE_FILE, GD_CAUSE_GIL};
-	struct kernel kernel = {.answers = {GD_ON_CPU}};
+	static const uint16_t still_start[] = { GD_CAUSE_CPU_FREE, GD_CAUSE_FILE, GD_CAUSE_GIL };
+	struct kernel kernel = { .answers = { GD_ON_CPU } };
 	uint64_t steady_ns;
 
 	(void)state;

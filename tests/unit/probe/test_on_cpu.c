@@ -58,10 +58,10 @@ static struct gd_target *watch(pid_t pid)
 
 static enum gd_on_cpu ask(struct gd_target *target)
 {
-	struct gd_on_cpu_when when = {.now_ns = gd_target_ticks(target),
-				      .now_ticks = gd_target_ticks(target),
-				      .ticks_per_ns = 1,
-				      .random = 1};
+	struct gd_on_cpu_when when = { .now_ns = gd_target_ticks(target),
+				       .now_ticks = gd_target_ticks(target),
+				       .ticks_per_ns = 1,
+				       .random = 1 };
 	enum gd_on_cpu answer;
 	uint32_t slot = 0;
 
@@ -98,9 +98,10 @@ static double share_starved(struct gd_target *target)
 	int starved = 0;
 
 	for (int i = 0; i < 1000; i++) {
-		struct gd_on_cpu_when when = {.now_ticks = 0,
-					      .ticks_per_ns = 1,
-					      .random = 0x9e3779b97f4a7c15ull * (uint64_t)(i + 1)};
+		struct gd_on_cpu_when when = { .now_ticks = 0,
+					       .ticks_per_ns = 1,
+					       .random =
+						       0x9e3779b97f4a7c15ull * (uint64_t)(i + 1) };
 		enum gd_on_cpu answer;
 		uint32_t slot = 0;
 

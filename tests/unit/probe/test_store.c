@@ -45,7 +45,7 @@ static int store(bool is_gone)
 static struct gd_file read_back(void)
 {
 	gd_autoclose int folder = open(".", O_PATH | O_DIRECTORY | O_CLOEXEC);
-	struct gd_diag diag = {""};
+	struct gd_diag diag = { "" };
 	struct gd_file file;
 
 	if (gd_file_open(folder, name, name, &file, &diag) != 0)
@@ -124,7 +124,7 @@ static void a_link_is_replaced_and_never_followed(void **state)
 	unlink("victim");
 }
 
-/* ---- Where it fails ---- */
+/* ---- Where it fails -------------------------------------------------------------------------- */
 
 static void assert_old_file_is_there(off_t size)
 {
@@ -149,7 +149,7 @@ static void a_full_disk_costs_the_newest_copy_only(void **state)
 		gd_watched_add(target, GD_CAUSE_RECV);
 	signal(SIGXFSZ, SIG_IGN);
 	assert_int_equal(getrlimit(RLIMIT_FSIZE, &before), 0);
-	limit = (struct rlimit){(rlim_t)st.st_size + 100, before.rlim_max};
+	limit = (struct rlimit){ (rlim_t)st.st_size + 100, before.rlim_max };
 	assert_int_equal(setrlimit(RLIMIT_FSIZE, &limit), 0);
 	err = store(false);
 	assert_int_equal(setrlimit(RLIMIT_FSIZE, &before), 0);

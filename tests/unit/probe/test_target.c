@@ -42,7 +42,7 @@ static void an_image_is_taken_over(void **state)
 	gd_target_free(NULL);
 }
 
-/* ---- Not a memfd of ours ---- */
+/* ---- Not a memfd of ours --------------------------------------------------------------------- */
 
 static void assert_refused(const char *what, int fd, int err)
 {
@@ -86,7 +86,7 @@ static void a_memfd_of_another_size_or_without_seals_is_refused(void **state)
 	close(ends[1]);
 }
 
-/* ---- A header or a table that is not ours ---- */
+/* ---- A header or a table that is not ours ---------------------------------------------------- */
 
 struct damage {
 	const char *name;
@@ -208,7 +208,7 @@ static void an_image_that_is_not_laid_out_as_ours_is_refused(void **state)
 	}
 }
 
-/* ---- After that ---- */
+/* ---- After that ------------------------------------------------------------------------------ */
 
 static void slots_never_exceed_the_table(void **state)
 {

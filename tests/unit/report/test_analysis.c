@@ -28,7 +28,7 @@ static int free_pool(void **state)
 	}
 #define SPENT(cause, s)                                                                            \
 	{                                                                                          \
-		.is_main = true, .threads = 1, .times = {.cause_s = {[cause] = (s)} }              \
+		.is_main = true, .threads = 1, .times = {.cause_s = { [cause] = (s) } }            \
 	}
 
 static struct gd_analysis analyse(struct gd_process_model *processes, size_t count)
@@ -37,7 +37,8 @@ static struct gd_analysis analyse(struct gd_process_model *processes, size_t cou
 	struct gd_analysis analysis;
 
 	session = (struct gd_session_model){
-		.path = "/x", .processes = processes, .process_count = count, .pool = pool};
+		.path = "/x", .processes = processes, .process_count = count, .pool = pool
+	};
 	assert_int_equal(gd_analyse(&session, &analysis), 0);
 	return analysis;
 }
@@ -47,7 +48,7 @@ static void the_process_that_did_most_speaks(void **state)
 	struct gd_thread_model launches = SPENT(GD_CAUSE_CHILD, 10);
 	struct gd_thread_model waits = SPENT(GD_CAUSE_RECV, 6);
 	struct gd_thread_model computes = SPENT(GD_CAUSE_CPU_FREE, 9);
-	struct gd_process_model processes[] = {LIVED(launches), LIVED(waits), LIVED(computes)};
+	struct gd_process_model processes[] = { LIVED(launches), LIVED(waits), LIVED(computes) };
 	struct gd_analysis analysis = analyse(processes, 3);
 
 	(void)state;
@@ -63,7 +64,7 @@ static void who_sleeps_or_is_kept_from_computing_did_something(void **state)
 	struct gd_thread_model waits = SPENT(GD_CAUSE_COND, 10);
 	struct gd_thread_model sleeps = SPENT(GD_CAUSE_SLEEP, 5);
 	struct gd_thread_model starves = SPENT(GD_CAUSE_CPU_FREE, 9);
-	struct gd_process_model processes[] = {LIVED(waits), LIVED(sleeps), LIVED(starves)};
+	struct gd_process_model processes[] = { LIVED(waits), LIVED(sleeps), LIVED(starves) };
 
 	(void)state;
 	starves.times.off_in_s[1] = starves.times.run_delay_s = 8;
@@ -76,8 +77,8 @@ static void among_equals_the_first_one_speaks(void **state)
 	struct gd_thread_model first = SPENT(GD_CAUSE_CPU_FREE, 5);
 	struct gd_thread_model hardly_more = SPENT(GD_CAUSE_CPU_FREE, 5.4);
 	struct gd_thread_model more = SPENT(GD_CAUSE_CPU_FREE, 5.6);
-	struct gd_process_model processes[] = {LIVED(first), LIVED(hardly_more)};
-	struct gd_process_model others[] = {LIVED(first), LIVED(more)};
+	struct gd_process_model processes[] = { LIVED(first), LIVED(hardly_more) };
+	struct gd_process_model others[] = { LIVED(first), LIVED(more) };
 
 	(void)state;
 	assert_ptr_equal(analyse(processes, 2).lead->process, &processes[0]);
@@ -89,8 +90,8 @@ static void several_that_matter_are_judged_as_one(void **state)
 	struct gd_thread_model computes = SPENT(GD_CAUSE_CPU_FREE, 10);
 	struct gd_thread_model also = SPENT(GD_CAUSE_CPU_FREE, 9);
 	struct gd_thread_model hardly = SPENT(GD_CAUSE_CPU_FREE, 0.4);
-	struct gd_process_model two[] = {LIVED(computes), LIVED(also)};
-	struct gd_process_model one[] = {LIVED(computes), LIVED(hardly)};
+	struct gd_process_model two[] = { LIVED(computes), LIVED(also) };
+	struct gd_process_model one[] = { LIVED(computes), LIVED(hardly) };
 	struct gd_analysis analysis = analyse(two, 2);
 
 	(void)state;

@@ -34,8 +34,8 @@ static void every_cause_has_the_class_of_its_line(void **state)
 
 static void a_wait_that_was_spent_on_the_cpu_was_computing(void **state)
 {
-	struct gd_times times = {.cause_s = {[GD_CAUSE_FILE] = 2, [GD_CAUSE_CPU_GIL] = 5},
-				 .cpu_in_s = {[GD_CAUSE_FILE] = 1.5}};
+	struct gd_times times = { .cause_s = { [GD_CAUSE_FILE] = 2, [GD_CAUSE_CPU_GIL] = 5 },
+				  .cpu_in_s = { [GD_CAUSE_FILE] = 1.5 } };
 	struct gd_classes classes = gd_classes_of_thread(&times, true);
 
 	(void)state;
@@ -51,16 +51,17 @@ static void computing_off_the_cpu_was_queued_as_far_as_the_kernel_says(void **st
 	static const struct {
 		double off_gil_s, off_free_s, delay_s, no_cpu_s, unseen_s;
 	} rows[] = {
-		{3, 1, 0, 0, 4}, {3, 1, 2.5, 2.5, 1.5}, {3, 1, 4, 4, 0},
-		{3, 1, 9, 4, 0}, {0, 0, 9, 0, 0},
+		{ 3, 1, 0, 0, 4 }, { 3, 1, 2.5, 2.5, 1.5 }, { 3, 1, 4, 4, 0 },
+		{ 3, 1, 9, 4, 0 }, { 0, 0, 9, 0, 0 },
 	};
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
 		struct gd_times times = {
-			.cause_s = {[GD_CAUSE_CPU_GIL] = 6, [GD_CAUSE_CPU_FREE] = 2},
-			.off_in_s = {rows[i].off_gil_s, rows[i].off_free_s},
-			.run_delay_s = rows[i].delay_s};
+			.cause_s = { [GD_CAUSE_CPU_GIL] = 6, [GD_CAUSE_CPU_FREE] = 2 },
+			.off_in_s = { rows[i].off_gil_s, rows[i].off_free_s },
+			.run_delay_s = rows[i].delay_s
+		};
 		struct gd_classes classes = gd_classes_of_thread(&times, true);
 
 		assert_near(classes.s[GD_CLASS_NO_CPU], rows[i].no_cpu_s, NEAR_S);
@@ -81,7 +82,7 @@ static double draw(double at_most)
 /* Also times that contradict each other: a torn or hostile recording. */
 static struct gd_times draw_times(bool is_consistent)
 {
-	struct gd_times times = {.run_delay_s = draw(4)};
+	struct gd_times times = { .run_delay_s = draw(4) };
 
 	for (unsigned int cause = 0; cause < GD_CAUSE_COUNT; cause++) {
 		times.cause_s[cause] = rand() % 3 ? draw(10) : 0;
@@ -109,13 +110,15 @@ static void classes_add_up_to_the_life_of_the_thread(void **state)
 static void a_process_is_the_sum_of_its_threads(void **state)
 {
 	struct gd_thread_model threads[] = {
-		{.is_main = true,
-		 .threads = 1,
-		 .times = {.cause_s = {[GD_CAUSE_CPU_GIL] = 4}, .holding_gil_s = 1}},
-		{.threads = 1, .times = {.cause_s = {[GD_CAUSE_SEM] = 10}, .holding_gil_s = 2}},
-		{.threads = 50,
-		 .times = {.cause_s = {[GD_CAUSE_CPU_GIL] = 3, [GD_CAUSE_SEM] = 3}}}};
-	struct gd_process_model process = {.threads = threads, .thread_count = 3};
+		{ .is_main = true,
+		  .threads = 1,
+		  .times = { .cause_s = { [GD_CAUSE_CPU_GIL] = 4 }, .holding_gil_s = 1 } },
+		{ .threads = 1,
+		  .times = { .cause_s = { [GD_CAUSE_SEM] = 10 }, .holding_gil_s = 2 } },
+		{ .threads = 50,
+		  .times = { .cause_s = { [GD_CAUSE_CPU_GIL] = 3, [GD_CAUSE_SEM] = 3 } } }
+	};
+	struct gd_process_model process = { .threads = threads, .thread_count = 3 };
 	struct gd_classes classes = gd_classes_of_process(&process);
 
 	(void)state;
@@ -135,28 +138,28 @@ static void a_worker_that_only_waits_to_be_woken_is_idle(void **state)
 		struct gd_times times;
 		bool is_main, is_parked;
 	} rows[] = {
-		{"parked from birth to end", {.cause_s = {[GD_CAUSE_SEM] = 10}}, false, true},
-		{"the main thread in join", {.cause_s = {[GD_CAUSE_JOIN] = 10}}, true, false},
-		{"a little work between",
-		 {.cause_s = {[GD_CAUSE_COND] = 9.6, [GD_CAUSE_CPU_GIL] = 0.4}},
-		 false,
-		 true},
-		{"more than a little work",
-		 {.cause_s = {[GD_CAUSE_COND] = 9.4, [GD_CAUSE_CPU_GIL] = 0.6}},
-		 false,
-		 false},
-		{"I/O is work too",
-		 {.cause_s = {[GD_CAUSE_COND] = 9.4, [GD_CAUSE_RECV] = 0.6}},
-		 false,
-		 false},
-		{"waiting for the GIL is no parking",
-		 {.cause_s = {[GD_CAUSE_MUTEX] = 9.4, [GD_CAUSE_GIL] = 0.6}},
-		 false,
-		 false},
-		{"parked for less than nine tenths",
-		 {.cause_s = {[GD_CAUSE_SEM] = 8.9, [GD_CAUSE_SIGNAL] = 1.1}},
-		 false,
-		 false},
+		{ "parked from birth to end", { .cause_s = { [GD_CAUSE_SEM] = 10 } }, false, true },
+		{ "the main thread in join", { .cause_s = { [GD_CAUSE_JOIN] = 10 } }, true, false },
+		{ "a little work between",
+		  { .cause_s = { [GD_CAUSE_COND] = 9.6, [GD_CAUSE_CPU_GIL] = 0.4 } },
+		  false,
+		  true },
+		{ "more than a little work",
+		  { .cause_s = { [GD_CAUSE_COND] = 9.4, [GD_CAUSE_CPU_GIL] = 0.6 } },
+		  false,
+		  false },
+		{ "I/O is work too",
+		  { .cause_s = { [GD_CAUSE_COND] = 9.4, [GD_CAUSE_RECV] = 0.6 } },
+		  false,
+		  false },
+		{ "waiting for the GIL is no parking",
+		  { .cause_s = { [GD_CAUSE_MUTEX] = 9.4, [GD_CAUSE_GIL] = 0.6 } },
+		  false,
+		  false },
+		{ "parked for less than nine tenths",
+		  { .cause_s = { [GD_CAUSE_SEM] = 8.9, [GD_CAUSE_SIGNAL] = 1.1 } },
+		  false,
+		  false },
 	};
 
 	(void)state;

@@ -7,7 +7,7 @@
 #include <unit/cmocka_begin.h>
 
 #define REPLACEMENT "\xef\xbf\xbd"
-#define WIDE	    100000
+#define WIDE        100000
 
 struct row {
 	const char *name, *text, *utf8, *ascii;
@@ -74,14 +74,14 @@ static void long_texts_keep_their_end(void **state)
 		size_t width;
 		const char *expected;
 	} cuts[] = {
-		{"/home/ada/project/app.py", 24, "/home/ada/project/app.py"},
-		{"/home/ada/project/app.py", 23, "...e/ada/project/app.py"},
-		{"/home/ada/project/app.py", 10, ".../app.py"},
-		{"/home/ada/project/app.py", 4, "...y"},
-		{"\xc3\xa9\xc3\xa8\xc3\xaa\xc3\xab\xc3\xa0", 5,
-		 "\xc3\xa9\xc3\xa8\xc3\xaa\xc3\xab\xc3\xa0"},
-		{"\xc3\xa9\xc3\xa8\xc3\xaa\xc3\xab\xc3\xa0", 4, "...\xc3\xa0"},
-		{"\033\033\033", 6, "...x1b"}, /* what is cut is the escaped text */
+		{ "/home/ada/project/app.py", 24, "/home/ada/project/app.py" },
+		{ "/home/ada/project/app.py", 23, "...e/ada/project/app.py" },
+		{ "/home/ada/project/app.py", 10, ".../app.py" },
+		{ "/home/ada/project/app.py", 4, "...y" },
+		{ "\xc3\xa9\xc3\xa8\xc3\xaa\xc3\xab\xc3\xa0", 5,
+		  "\xc3\xa9\xc3\xa8\xc3\xaa\xc3\xab\xc3\xa0" },
+		{ "\xc3\xa9\xc3\xa8\xc3\xaa\xc3\xab\xc3\xa0", 4, "...\xc3\xa0" },
+		{ "\033\033\033", 6, "...x1b" }, /* what is cut is the escaped text */
 	};
 
 	(void)state;
@@ -95,8 +95,8 @@ static void long_texts_keep_their_end(void **state)
 /* The sanitizers see a byte too far; a byte becomes four. */
 static void names_full_of_what_grows_fit_their_copy(void **state)
 {
-	static const char *const pieces[] = {"\xe2\x80\xae", "\xf3\xa0\x81\xa1", "\xc2\x9b", "\033",
-					     "\xff"};
+	static const char *const pieces[] = { "\xe2\x80\xae", "\xf3\xa0\x81\xa1", "\xc2\x9b",
+					      "\033", "\xff" };
 
 	(void)state;
 	for (size_t piece = 0; piece < sizeof(pieces) / sizeof(pieces[0]); piece++)
@@ -116,13 +116,13 @@ static void names_full_of_what_grows_fit_their_copy(void **state)
 		}
 }
 
-/* ---- Any bytes ---- */
+/* ---- Any bytes ------------------------------------------------------------------------------- */
 
 static size_t draw(char *text, size_t size_max)
 {
-	static const char *const pieces[] = {"\xe2\x80\xae", "\xe2\x80", "\xf0\x9f\x90\x8d",
-					     "\xc2\x9b",     "\xc2",	 "\033[0m",
-					     "name",	     "\xef\xbb", "\xed\xa0\x80"};
+	static const char *const pieces[] = { "\xe2\x80\xae", "\xe2\x80", "\xf0\x9f\x90\x8d",
+					      "\xc2\x9b",     "\xc2",     "\033[0m",
+					      "name",         "\xef\xbb", "\xed\xa0\x80" };
 	size_t size = 0, wanted = (size_t)rand() % (size_max - 8);
 
 	while (size < wanted)
@@ -159,9 +159,10 @@ static void assert_utf8(const char *text)
 
 static void assert_no_control(const char *text)
 {
-	static const char *const hidden[] = {
-		"\xe2\x80\x8b", "\xe2\x80\x8e", "\xe2\x80\x8f", "\xe2\x80\xa8", "\xe2\x80\xaa",
-		"\xe2\x80\xae", "\xe2\x81\xa6", "\xe2\x81\xa9", "\xd8\x9c",	"\xef\xbb\xbf"};
+	static const char *const hidden[] = { "\xe2\x80\x8b", "\xe2\x80\x8e", "\xe2\x80\x8f",
+					      "\xe2\x80\xa8", "\xe2\x80\xaa", "\xe2\x80\xae",
+					      "\xe2\x81\xa6", "\xe2\x81\xa9", "\xd8\x9c",
+					      "\xef\xbb\xbf" };
 
 	for (const unsigned char *at = (const unsigned char *)text; *at; at++) {
 		assert_true(*at >= 0x20 && *at != 0x7f);

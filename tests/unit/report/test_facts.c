@@ -48,8 +48,9 @@ static void who_computes_decides_then_who_waits_outside(void **state)
 	(void)state;
 	for (size_t i = 0; i < COUNT(kinds); i++) {
 		struct gd_joint_model cells[] = {
-			{.key = kinds[i].key, .instants = 100, .weight_s = 1}};
-		struct gd_process_model process = {PROCESS(cells)};
+			{ .key = kinds[i].key, .instants = 100, .weight_s = 1 }
+		};
+		struct gd_process_model process = { PROCESS(cells) };
 		struct gd_facts facts = gd_facts_gather(&process, false, 0);
 
 		if (share_at(&facts, kinds[i].share) < 1)
@@ -63,15 +64,15 @@ static void who_computes_decides_then_who_waits_outside(void **state)
 static void shares_add_up_and_idle_is_left_out(void **state)
 {
 	struct gd_joint_model cells[] = {
-		{.key = {.computing = 1}, .weight_s = 1, .instants = 10},
-		{.key = {.outside = 1}, .weight_s = 2, .instants = 20},
-		{.key = {.child = 1}, .weight_s = 0.5, .instants = 5},
-		{.key = {.sleeping = 1}, .weight_s = 0.25, .instants = 2},
-		{.key = {.loop_timer = 1}, .weight_s = 0.15, .instants = 2},
-		{.key = {.unseen = 1}, .weight_s = 0.1, .instants = 1},
-		{.key = {.locked = 1}, .weight_s = 6, .instants = 60},
+		{ .key = { .computing = 1 }, .weight_s = 1, .instants = 10 },
+		{ .key = { .outside = 1 }, .weight_s = 2, .instants = 20 },
+		{ .key = { .child = 1 }, .weight_s = 0.5, .instants = 5 },
+		{ .key = { .sleeping = 1 }, .weight_s = 0.25, .instants = 2 },
+		{ .key = { .loop_timer = 1 }, .weight_s = 0.15, .instants = 2 },
+		{ .key = { .unseen = 1 }, .weight_s = 0.1, .instants = 1 },
+		{ .key = { .locked = 1 }, .weight_s = 6, .instants = 60 },
 	};
-	struct gd_process_model process = {PROCESS(cells)};
+	struct gd_process_model process = { PROCESS(cells) };
 	struct gd_facts f = gd_facts_gather(&process, false, 0);
 
 	(void)state;
@@ -90,14 +91,14 @@ static void shares_add_up_and_idle_is_left_out(void **state)
 static struct gd_facts with_start(double start_s, double steady_s)
 {
 	struct gd_joint_model cells[] = {
-		{.key = {.computing = 1, .phase = GD_PHASE_START},
-		 .weight_s = start_s,
-		 .instants = 1},
-		{.key = {.outside = 1, .phase = GD_PHASE_STEADY},
-		 .weight_s = steady_s,
-		 .instants = 1},
+		{ .key = { .computing = 1, .phase = GD_PHASE_START },
+		  .weight_s = start_s,
+		  .instants = 1 },
+		{ .key = { .outside = 1, .phase = GD_PHASE_STEADY },
+		  .weight_s = steady_s,
+		  .instants = 1 },
 	};
-	struct gd_process_model process = {PROCESS(cells)};
+	struct gd_process_model process = { PROCESS(cells) };
 
 	process.steady_s = process.start_s + start_s;
 	process.end_s = process.steady_s + steady_s;
@@ -113,11 +114,13 @@ static void the_start_is_left_out_where_it_is_one(void **state)
 
 static void a_start_that_is_long_or_all_there_is_counts(void **state)
 {
-	struct gd_joint_model cells[] = {{.key = {.computing = 1}, .weight_s = 0.3, .instants = 1}};
-	struct gd_process_model never_steady = {PROCESS(cells)};
+	struct gd_joint_model cells[] = {
+		{ .key = { .computing = 1 }, .weight_s = 0.3, .instants = 1 }
+	};
+	struct gd_process_model never_steady = { PROCESS(cells) };
 
 	(void)state;
-	assert_near(with_start(0.6, 5.4).computing, 0.1, NEAR);	 /* too long to be a start */
+	assert_near(with_start(0.6, 5.4).computing, 0.1, NEAR);  /* too long to be a start */
 	assert_near(with_start(0.3, 0.1).computing, 0.75, NEAR); /* longer than the rest */
 	assert_near(gd_facts_gather(&never_steady, false, 0).computing, 1, NEAR);
 }
@@ -127,18 +130,19 @@ static void a_start_that_is_long_or_all_there_is_counts(void **state)
 static void threads_and_gil_are_means_over_the_computing_time(void **state)
 {
 	struct gd_thread_model threads[] = {
-		{.threads = 1, .times = {.cause_s = {[GD_CAUSE_CPU_GIL] = 20}}}};
-	struct gd_joint_model cells[] = {
-		{.key = {.computing = 2,
-			 .gil_computing = 1,
-			 .holder = GD_HOLDER_RUNS,
-			 .gil_wait = 8},
-		 .weight_s = 1,
-		 .instants = 1,
-		 .gil_wait_mean = 30},
-		{.key = {.computing = 1, .starved = 1}, .weight_s = 3, .instants = 3},
+		{ .threads = 1, .times = { .cause_s = { [GD_CAUSE_CPU_GIL] = 20 } } }
 	};
-	struct gd_process_model process = {PROCESS(cells)};
+	struct gd_joint_model cells[] = {
+		{ .key = { .computing = 2,
+			   .gil_computing = 1,
+			   .holder = GD_HOLDER_RUNS,
+			   .gil_wait = 8 },
+		  .weight_s = 1,
+		  .instants = 1,
+		  .gil_wait_mean = 30 },
+		{ .key = { .computing = 1, .starved = 1 }, .weight_s = 3, .instants = 3 },
+	};
+	struct gd_process_model process = { PROCESS(cells) };
 	struct gd_facts f;
 
 	(void)state;
@@ -157,15 +161,18 @@ static void threads_and_gil_are_means_over_the_computing_time(void **state)
 static void overlap_and_its_kinds_are_means_over_the_waiting_time(void **state)
 {
 	struct gd_joint_model cells[] = {
-		{.key = {.outside = 8, .looped = 1},
-		 .weight_s = 1,
-		 .instants = 1,
-		 .outside_mean = 40},
-		{.key = {.outside = 1, .file = 1}, .weight_s = 3, .instants = 1, .outside_mean = 1},
-		{.key = {.sleeping = 2}, .weight_s = 1, .instants = 1},
-		{.key = {.sleeping = 1}, .weight_s = 3, .instants = 1},
+		{ .key = { .outside = 8, .looped = 1 },
+		  .weight_s = 1,
+		  .instants = 1,
+		  .outside_mean = 40 },
+		{ .key = { .outside = 1, .file = 1 },
+		  .weight_s = 3,
+		  .instants = 1,
+		  .outside_mean = 1 },
+		{ .key = { .sleeping = 2 }, .weight_s = 1, .instants = 1 },
+		{ .key = { .sleeping = 1 }, .weight_s = 3, .instants = 1 },
 	};
-	struct gd_process_model process = {PROCESS(cells)};
+	struct gd_process_model process = { PROCESS(cells) };
 	struct gd_facts f = gd_facts_gather(&process, false, 0);
 
 	(void)state;
@@ -178,13 +185,15 @@ static void overlap_and_its_kinds_are_means_over_the_waiting_time(void **state)
 static void a_holder_that_waits_counts_where_others_want_the_gil(void **state)
 {
 	struct gd_joint_model cells[] = {
-		{.key = {.outside = 1, .holder = GD_HOLDER_WAITS, .gil_wait = 1},
-		 .weight_s = 3,
-		 .instants = 1},
-		{.key = {.outside = 1, .holder = GD_HOLDER_WAITS}, .weight_s = 5, .instants = 1},
-		{.key = {.outside = 1, .gil_wait = 1}, .weight_s = 2, .instants = 1},
+		{ .key = { .outside = 1, .holder = GD_HOLDER_WAITS, .gil_wait = 1 },
+		  .weight_s = 3,
+		  .instants = 1 },
+		{ .key = { .outside = 1, .holder = GD_HOLDER_WAITS },
+		  .weight_s = 5,
+		  .instants = 1 },
+		{ .key = { .outside = 1, .gil_wait = 1 }, .weight_s = 2, .instants = 1 },
 	};
-	struct gd_process_model process = {PROCESS(cells)};
+	struct gd_process_model process = { PROCESS(cells) };
 
 	(void)state;
 	assert_near(gd_facts_gather(&process, false, 0).holder_waits, 0.3, NEAR);
@@ -193,10 +202,12 @@ static void a_holder_that_waits_counts_where_others_want_the_gil(void **state)
 static void no_more_threads_run_than_the_clocks_allow(void **state)
 {
 	struct gd_thread_model threads[] = {
-		{.threads = 1, .times = {.cause_s = {[GD_CAUSE_CPU_GIL] = 11}}}};
+		{ .threads = 1, .times = { .cause_s = { [GD_CAUSE_CPU_GIL] = 11 } } }
+	};
 	struct gd_joint_model cells[] = {
-		{.key = {.computing = 2, .gil_computing = 2}, .weight_s = 10, .instants = 1}};
-	struct gd_process_model process = {PROCESS(cells)};
+		{ .key = { .computing = 2, .gil_computing = 2 }, .weight_s = 10, .instants = 1 }
+	};
+	struct gd_process_model process = { PROCESS(cells) };
 	struct gd_facts f;
 
 	(void)state;
@@ -217,13 +228,13 @@ static void no_more_threads_run_than_the_clocks_allow(void **state)
 
 static struct gd_facts from_sums(struct gd_thread_model *threads, size_t count)
 {
-	struct gd_process_model process = {.runtime = "CPython",
-					   .gil_state = GD_GIL_ON,
-					   .start_s = 100,
-					   .end_s = 110,
-					   .steady_s = NAN,
-					   .threads = threads,
-					   .thread_count = count};
+	struct gd_process_model process = { .runtime = "CPython",
+					    .gil_state = GD_GIL_ON,
+					    .start_s = 100,
+					    .end_s = 110,
+					    .steady_s = NAN,
+					    .threads = threads,
+					    .thread_count = count };
 
 	return gd_facts_gather(&process, false, 0);
 }
@@ -231,11 +242,11 @@ static struct gd_facts from_sums(struct gd_thread_model *threads, size_t count)
 static void sums_fill_the_run_with_computing_first(void **state)
 {
 	struct gd_thread_model threads[] = {
-		{.is_main = true,
-		 .threads = 1,
-		 .times = {.cause_s = {[GD_CAUSE_CPU_GIL] = 4, [GD_CAUSE_RECV] = 6}}},
-		{.threads = 1,
-		 .times = {.cause_s = {[GD_CAUSE_CPU_FREE] = 3, [GD_CAUSE_RECV] = 7}}},
+		{ .is_main = true,
+		  .threads = 1,
+		  .times = { .cause_s = { [GD_CAUSE_CPU_GIL] = 4, [GD_CAUSE_RECV] = 6 } } },
+		{ .threads = 1,
+		  .times = { .cause_s = { [GD_CAUSE_CPU_FREE] = 3, [GD_CAUSE_RECV] = 7 } } },
 	};
 	struct gd_facts f = from_sums(threads, 2);
 
@@ -252,9 +263,11 @@ static void sums_fill_the_run_with_computing_first(void **state)
 static void sums_longer_than_the_run_are_cut(void **state)
 {
 	struct gd_thread_model threads[] = {
-		{.is_main = true, .threads = 1, .times = {.cause_s = {[GD_CAUSE_CPU_FREE] = 10}}},
-		{.threads = 1, .times = {.cause_s = {[GD_CAUSE_CPU_FREE] = 10}}},
-		{.threads = 1, .times = {.cause_s = {[GD_CAUSE_SLEEP] = 10}}},
+		{ .is_main = true,
+		  .threads = 1,
+		  .times = { .cause_s = { [GD_CAUSE_CPU_FREE] = 10 } } },
+		{ .threads = 1, .times = { .cause_s = { [GD_CAUSE_CPU_FREE] = 10 } } },
+		{ .threads = 1, .times = { .cause_s = { [GD_CAUSE_SLEEP] = 10 } } },
 	};
 	struct gd_facts f = from_sums(threads, 3);
 
@@ -268,13 +281,13 @@ static void sums_longer_than_the_run_are_cut(void **state)
 static void what_no_sum_explains_was_idle(void **state)
 {
 	struct gd_thread_model threads[] = {
-		{.is_main = true,
-		 .threads = 1,
-		 .times = {.cause_s = {[GD_CAUSE_FILE] = 1,
-				       [GD_CAUSE_SLEEP] = 2,
-				       [GD_CAUSE_LOOP_TIMER] = 1,
-				       [GD_CAUSE_CHILD] = 1,
-				       [GD_CAUSE_ACCEPT] = 5}}},
+		{ .is_main = true,
+		  .threads = 1,
+		  .times = { .cause_s = { [GD_CAUSE_FILE] = 1,
+					  [GD_CAUSE_SLEEP] = 2,
+					  [GD_CAUSE_LOOP_TIMER] = 1,
+					  [GD_CAUSE_CHILD] = 1,
+					  [GD_CAUSE_ACCEPT] = 5 } } },
 	};
 	struct gd_facts f = from_sums(threads, 1);
 
@@ -291,10 +304,10 @@ static void no_share_of_sums_is_below_zero(void **state)
 {
 	/* A loop's timers that hardly waited: the time went into the CPU. */
 	struct gd_thread_model threads[] = {
-		{.is_main = true,
-		 .threads = 1,
-		 .times = {.cause_s = {[GD_CAUSE_LOOP_TIMER] = 4, [GD_CAUSE_FILE] = 4},
-			   .cpu_in_s = {[GD_CAUSE_LOOP_TIMER] = 3.5, [GD_CAUSE_FILE] = 3}}},
+		{ .is_main = true,
+		  .threads = 1,
+		  .times = { .cause_s = { [GD_CAUSE_LOOP_TIMER] = 4, [GD_CAUSE_FILE] = 4 },
+			     .cpu_in_s = { [GD_CAUSE_LOOP_TIMER] = 3.5, [GD_CAUSE_FILE] = 3 } } },
 	};
 	struct gd_facts f = from_sums(threads, 1);
 
@@ -312,15 +325,17 @@ static void no_share_of_sums_is_below_zero(void **state)
 	{                                                                                          \
 		.threads = 1, .times = {                                                           \
 			.life_s = 10,                                                              \
-			.cause_s = {[GD_CAUSE_CPU_FREE] = (works), [GD_CAUSE_COND] = (waits)},     \
-			.count = {[GD_CAUSE_COND] = (times_)},                                     \
+			.cause_s = { [GD_CAUSE_CPU_FREE] = (works), [GD_CAUSE_COND] = (waits) },   \
+			.count = { [GD_CAUSE_COND] = (times_) },                                   \
 		}                                                                                  \
 	}
 
 static struct gd_facts of_threads(struct gd_thread_model *threads, size_t count)
 {
-	struct gd_joint_model cells[] = {{.key = {.computing = 1}, .weight_s = 10, .instants = 1}};
-	struct gd_process_model process = {PROCESS(cells)};
+	struct gd_joint_model cells[] = {
+		{ .key = { .computing = 1 }, .weight_s = 10, .instants = 1 }
+	};
+	struct gd_process_model process = { PROCESS(cells) };
 
 	process.threads = threads;
 	process.thread_count = count;
@@ -334,10 +349,10 @@ static void contenders_work_and_are_kept_from_it_by_locks(void **state)
 		WORKER(4, 6, 90),
 		WORKER(9, 1, 100),   /* hardly waits */
 		WORKER(0.5, 9.5, 5), /* hardly works */
-		{.threads = 4,	     /* folded ones count each */
-		 .times = {.life_s = 40,
-			   .cause_s = {[GD_CAUSE_CPU_FREE] = 20, [GD_CAUSE_MUTEX] = 20},
-			   .count = {[GD_CAUSE_MUTEX] = 40}}},
+		{ .threads = 4,      /* folded ones count each */
+		  .times = { .life_s = 40,
+			     .cause_s = { [GD_CAUSE_CPU_FREE] = 20, [GD_CAUSE_MUTEX] = 20 },
+			     .count = { [GD_CAUSE_MUTEX] = 40 } } },
 	};
 	struct gd_facts f = of_threads(threads, COUNT(threads));
 
@@ -348,8 +363,8 @@ static void contenders_work_and_are_kept_from_it_by_locks(void **state)
 
 static void a_coordinator_hands_out_work_and_does_none(void **state)
 {
-	struct gd_thread_model threads[] = {WORKER(0.1, 9.9, 60), WORKER(5, 5, 100),
-					    WORKER(5, 5, 100)};
+	struct gd_thread_model threads[] = { WORKER(0.1, 9.9, 60), WORKER(5, 5, 100),
+					     WORKER(5, 5, 100) };
 
 	(void)state;
 	assert_true(of_threads(threads, 3).has_coordinator);
@@ -383,11 +398,12 @@ static void what_counts_as_a_lock(void **state)
 {
 	(void)state;
 	for (size_t i = 0; i < COUNT(lock_rows); i++) {
-		struct gd_thread_model threads[] = {WORKER(5, 5, 100), WORKER(5, 5, 100),
-						    WORKER(0.1, 9.9, 100)};
+		struct gd_thread_model threads[] = { WORKER(5, 5, 100), WORKER(5, 5, 100),
+						     WORKER(0.1, 9.9, 100) };
 		struct gd_joint_model cells[] = {
-			{.key = {.computing = 1}, .weight_s = 10, .instants = 1}};
-		struct gd_process_model process = {PROCESS(cells)};
+			{ .key = { .computing = 1 }, .weight_s = 10, .instants = 1 }
+		};
+		struct gd_process_model process = { PROCESS(cells) };
 		struct gd_lock_model lock = lock_rows[i].lock;
 		struct gd_facts facts;
 
@@ -407,13 +423,15 @@ static void what_counts_as_a_lock(void **state)
 static void of_several_locks_the_costliest_is_named(void **state)
 {
 	struct gd_lock_model locks[] = {
-		{.key = 1, .cause = GD_CAUSE_MUTEX, .wait_s = 1},
-		{.key = 2, .cause = GD_CAUSE_BARRIER, .wait_s = 9},
-		{.key = 3, .cause = GD_CAUSE_MUTEX, .wait_s = 4},
-		{.key = 4, .cause = GD_CAUSE_MUTEX, .wait_s = 3},
+		{ .key = 1, .cause = GD_CAUSE_MUTEX, .wait_s = 1 },
+		{ .key = 2, .cause = GD_CAUSE_BARRIER, .wait_s = 9 },
+		{ .key = 3, .cause = GD_CAUSE_MUTEX, .wait_s = 4 },
+		{ .key = 4, .cause = GD_CAUSE_MUTEX, .wait_s = 3 },
 	};
-	struct gd_joint_model cells[] = {{.key = {.computing = 1}, .weight_s = 8, .instants = 1}};
-	struct gd_process_model process = {PROCESS(cells)};
+	struct gd_joint_model cells[] = {
+		{ .key = { .computing = 1 }, .weight_s = 8, .instants = 1 }
+	};
+	struct gd_process_model process = { PROCESS(cells) };
 	struct gd_facts f;
 
 	(void)state;
@@ -428,18 +446,18 @@ static void of_several_locks_the_costliest_is_named(void **state)
 
 static void operations_are_waits_of_a_millisecond_at_least(void **state)
 {
-	struct gd_thread_model threads[] = {{.is_main = true,
-					     .threads = 1,
-					     .times = {.yields = 30,
-						       .holding_gil_s = 1,
-						       .cause_s = {[GD_CAUSE_RECV] = 2,
-								   [GD_CAUSE_SEND] = 0.01,
-								   [GD_CAUSE_SLEEP] = 2,
-								   [GD_CAUSE_SEM] = 1},
-						       .count = {[GD_CAUSE_RECV] = 50,
-								 [GD_CAUSE_SEND] = 100000,
-								 [GD_CAUSE_SLEEP] = 7,
-								 [GD_CAUSE_SEM] = 1000}}}};
+	struct gd_thread_model threads[] = { { .is_main = true,
+					       .threads = 1,
+					       .times = { .yields = 30,
+							  .holding_gil_s = 1,
+							  .cause_s = { [GD_CAUSE_RECV] = 2,
+								       [GD_CAUSE_SEND] = 0.01,
+								       [GD_CAUSE_SLEEP] = 2,
+								       [GD_CAUSE_SEM] = 1 },
+							  .count = { [GD_CAUSE_RECV] = 50,
+								     [GD_CAUSE_SEND] = 100000,
+								     [GD_CAUSE_SLEEP] = 7,
+								     [GD_CAUSE_SEM] = 1000 } } } };
 	struct gd_facts f = of_threads(threads, 1);
 
 	(void)state;
@@ -456,14 +474,16 @@ static void cpus_are_those_that_may_be_used(void **state)
 	static const struct {
 		uint32_t affinity, online;
 		double quota, cpus;
-	} rows[] = {{2, 4, 0, 2}, {0, 4, 0, 4}, {0, 0, 0, 1}, {2, 4, 0.5, 0.5}, {2, 4, 3, 2}};
+	} rows[] = {
+		{ 2, 4, 0, 2 }, { 0, 4, 0, 4 }, { 0, 0, 0, 1 }, { 2, 4, 0.5, 0.5 }, { 2, 4, 3, 2 }
+	};
 
 	(void)state;
 	for (size_t i = 0; i < COUNT(rows); i++) {
-		struct gd_process_model process = {.runtime = "",
-						   .cpus = rows[i].affinity,
-						   .cpus_online = rows[i].online,
-						   .cpu_quota = rows[i].quota};
+		struct gd_process_model process = { .runtime = "",
+						    .cpus = rows[i].affinity,
+						    .cpus_online = rows[i].online,
+						    .cpu_quota = rows[i].quota };
 
 		assert_near(gd_facts_gather(&process, false, 0).cpus, rows[i].cpus, NEAR);
 	}
@@ -477,20 +497,20 @@ static void the_runtime_is_told_by_name_or_by_its_gil(void **state)
 		enum gd_gil_state gil;
 		bool is_python, is_free_threaded, is_known;
 	} rows[] = {
-		{"", 0, GD_GIL_NONE, false, false, true},
-		{"", 1, GD_GIL_ON, true, false, true},
-		{"CPython", 1, GD_GIL_ON, true, false, true},
-		{"CPython", 0, GD_GIL_OFF, true, true, true},
-		{"CPython", 0, GD_GIL_UNKNOWN, true, false, false},
+		{ "", 0, GD_GIL_NONE, false, false, true },
+		{ "", 1, GD_GIL_ON, true, false, true },
+		{ "CPython", 1, GD_GIL_ON, true, false, true },
+		{ "CPython", 0, GD_GIL_OFF, true, true, true },
+		{ "CPython", 0, GD_GIL_UNKNOWN, true, false, false },
 	};
 
 	(void)state;
 	for (size_t i = 0; i < COUNT(rows); i++) {
-		struct gd_gil_model gils[1] = {{.takes = 1}};
-		struct gd_process_model process = {.runtime = rows[i].runtime,
-						   .gil_state = rows[i].gil,
-						   .gils = gils,
-						   .gil_count = rows[i].gils};
+		struct gd_gil_model gils[1] = { { .takes = 1 } };
+		struct gd_process_model process = { .runtime = rows[i].runtime,
+						    .gil_state = rows[i].gil,
+						    .gils = gils,
+						    .gil_count = rows[i].gils };
 		struct gd_facts f = gd_facts_gather(&process, false, 0);
 
 		assert_int_equal(f.is_python, rows[i].is_python);
@@ -501,7 +521,7 @@ static void the_runtime_is_told_by_name_or_by_its_gil(void **state)
 
 static void an_empty_process_has_no_shares_and_no_nonsense(void **state)
 {
-	struct gd_process_model process = {.runtime = ""};
+	struct gd_process_model process = { .runtime = "" };
 	struct gd_facts f = gd_facts_gather(&process, false, 0);
 
 	(void)state;

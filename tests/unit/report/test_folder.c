@@ -34,7 +34,7 @@ static bool exists(const char *path)
 static struct gd_folder make(const char *output)
 {
 	struct gd_folder folder;
-	struct gd_diag diag = {""};
+	struct gd_diag diag = { "" };
 
 	if (gd_folder_make(output, &folder, &diag) != 0)
 		fail_msg("%s", diag.text);
@@ -60,7 +60,7 @@ static void assert_listening(const char *folder)
 {
 	gd_autoclose int at = open(folder, O_PATH | O_CLOEXEC);
 	gd_autoclose int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
-	struct sockaddr_un addr = {.sun_family = AF_UNIX};
+	struct sockaddr_un addr = { .sun_family = AF_UNIX };
 
 	snprintf(addr.sun_path, sizeof(addr.sun_path), "/proc/self/fd/%d/" GD_SESSION_SOCKET, at);
 	assert_int_equal(connect(fd, (struct sockaddr *)&addr, sizeof(addr)), 0);
@@ -129,10 +129,10 @@ static void nothing_that_is_there_is_overwritten(void **state)
 		const char *output, *says;
 		int err;
 	} rows[] = {
-		{"full", "full is not empty: name a new folder", -ENOTEMPTY},
-		{"full/file", "full/file is no folder: name a new one", -ENOTDIR},
-		{"link", "link is no folder: name a new one", -ENOTDIR},
-		{"missing/out", "cannot make missing/out: No such file or directory", -ENOENT},
+		{ "full", "full is not empty: name a new folder", -ENOTEMPTY },
+		{ "full/file", "full/file is no folder: name a new one", -ENOTDIR },
+		{ "link", "link is no folder: name a new one", -ENOTDIR },
+		{ "missing/out", "cannot make missing/out: No such file or directory", -ENOENT },
 	};
 
 	(void)state;
@@ -143,7 +143,7 @@ static void nothing_that_is_there_is_overwritten(void **state)
 	assert_int_equal(symlink("other", "link"), 0);
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
 		struct gd_folder folder;
-		struct gd_diag diag = {""};
+		struct gd_diag diag = { "" };
 
 		assert_int_equal(gd_folder_make(rows[i].output, &folder, &diag), rows[i].err);
 		assert_non_null(strstr(diag.text, rows[i].says));
@@ -156,7 +156,7 @@ static void where_one_may_not_write_the_next_place_is_taken(void **state)
 {
 	struct gd_folder folder;
 	gd_autofree char *expected = NULL;
-	struct gd_diag diag = {""};
+	struct gd_diag diag = { "" };
 	bool was_root;
 	int err;
 
@@ -184,9 +184,9 @@ static void where_one_may_not_write_the_next_place_is_taken(void **state)
 /* A finished recording; its age is its marker's. */
 static void make_old(const char *name, time_t second)
 {
-	static const char *const files[] = {GD_SESSION_MARKER, "12.345", "12.346.new",
-					    "12.347.own"};
-	struct timespec times[2] = {{second, 0}, {second, 0}};
+	static const char *const files[] = { GD_SESSION_MARKER, "12.345", "12.346.new",
+					     "12.347.own" };
+	struct timespec times[2] = { { second, 0 }, { second, 0 } };
 
 	assert_int_equal(mkdir(name, 0700), 0);
 	for (size_t i = 0; i < sizeof(files) / sizeof(files[0]); i++) {
@@ -234,8 +234,8 @@ static void how_many_are_kept_is_the_users_choice(void **state)
 	static const struct {
 		const char *keep;
 		size_t left;
-	} rows[] = {{"99", 13},	  {"12", 12}, {"-1", 10}, {"0", 10},
-		    {"many", 10}, {"", 10},   {"3", 3},	  {"1", 1}};
+	} rows[] = { { "99", 13 },   { "12", 12 }, { "-1", 10 }, { "0", 10 },
+		     { "many", 10 }, { "", 10 },   { "3", 3 },   { "1", 1 } };
 	struct gd_folder folder;
 
 	(void)state;
@@ -255,8 +255,8 @@ static void how_many_are_kept_is_the_users_choice(void **state)
 
 static void what_is_not_ours_stays(void **state)
 {
-	static const char *const others[] = {"notes.txt", "12.345.bak", "12-345",
-					     "12.",	  "12",		"x.1"};
+	static const char *const others[] = { "notes.txt", "12.345.bak", "12-345",
+					      "12.",       "12",         "x.1" };
 	struct gd_folder folder;
 
 	(void)state;

@@ -69,7 +69,7 @@ static double number_at(json_t *report, const char *path)
 	return json_number_value(at(report, path));
 }
 
-/* ---- Keys ---- */
+/* ---- Keys ------------------------------------------------------------------------------------ */
 
 /* clang-format off */
 #define CLASSES(at)                                                                                \
@@ -113,7 +113,7 @@ static void every_key_of_the_contract_is_there(void **state)
 	(void)state;
 	gd_story_tell("everything", &recordings[0]);
 	recordings[0].lock_count = 1;
-	recordings[0].locks[0] = (struct gd_lock){.cause = GD_CAUSE_MUTEX, .waits = 3};
+	recordings[0].locks[0] = (struct gd_lock){ .cause = GD_CAUSE_MUTEX, .waits = 3 };
 	report = render(1);
 	for (size_t i = 0; i < sizeof(fixed) / sizeof(fixed[0]); i++)
 		at(report, fixed[i]);
@@ -132,7 +132,7 @@ static void every_kind_of_report_is_json(void **state)
 	}
 }
 
-/* ---- Values ---- */
+/* ---- Values ---------------------------------------------------------------------------------- */
 
 static void times_are_seconds_and_nanoseconds(void **state)
 {
@@ -199,9 +199,9 @@ static void shares_are_between_nothing_and_all(void **state)
 static void what_was_not_measured_is_null(void **state)
 {
 	static const char *const nulls[] = {
-		"recording.overhead_share", "machine.cpus",	      "machine.cpu_quota",
-		"processes.0.exit.code",    "gil.held_share",	      "gil.hold.p50_ns",
-		"gil.hold.max_ns",	    "time.holding_lock_s",    "predictions.0.speedup.low",
+		"recording.overhead_share", "machine.cpus",           "machine.cpu_quota",
+		"processes.0.exit.code",    "gil.held_share",         "gil.hold.p50_ns",
+		"gil.hold.max_ns",          "time.holding_lock_s",    "predictions.0.speedup.low",
 		"predictions.0.workers",    "recommendation.workers",
 	};
 	json_t *report;
@@ -303,7 +303,7 @@ static void every_process_and_its_threads_are_listed(void **state)
 	json_decref(report);
 }
 
-/* ---- Names ---- */
+/* ---- Names ----------------------------------------------------------------------------------- */
 
 static void hostile_names_are_text_all_the_same(void **state)
 {

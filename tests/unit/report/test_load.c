@@ -29,7 +29,7 @@ static int free_pool(void **state)
 static struct gd_process_model load(void)
 {
 	struct gd_process_model process;
-	struct gd_diag diag = {""};
+	struct gd_diag diag = { "" };
 	size_t size;
 	gd_autofree unsigned char *bytes = gd_recording_pack(&recording, &size);
 	struct gd_file file;
@@ -86,7 +86,7 @@ static void the_rate_comes_from_the_pairs_farthest_apart(void **state)
 	/* The process's own last pair is its first one again: it was killed. */
 	recording.process.last = recording.process.first;
 	recording.process.sampler_pair =
-		(struct gd_clock_pair){GD_RECORDING_AT(8), GD_RECORDING_NS(1008)};
+		(struct gd_clock_pair){ GD_RECORDING_AT(8), GD_RECORDING_NS(1008) };
 	recording.threads[0].ticks[GD_CAUSE_FILE] = GD_RECORDING_TICKS(2);
 	process = load();
 	assert_near(process.threads[0].times.cause_s[GD_CAUSE_FILE], 2, NEAR_S);
@@ -94,8 +94,9 @@ static void the_rate_comes_from_the_pairs_farthest_apart(void **state)
 
 static void a_clock_that_cannot_be_gives_seconds_all_the_same(void **state)
 {
-	static const struct gd_clock_pair lasts[] = {
-		{0, 0}, {UINT64_MAX, 1}, {GD_RECORDING_AT(0) + 1, UINT64_MAX}};
+	static const struct gd_clock_pair lasts[] = { { 0, 0 },
+						      { UINT64_MAX, 1 },
+						      { GD_RECORDING_AT(0) + 1, UINT64_MAX } };
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(lasts) / sizeof(lasts[0]); i++) {
@@ -191,10 +192,10 @@ static void exit_codes_are_known_where_there_was_an_exit(void **state)
 		uint32_t end;
 		int32_t code;
 		bool is_known;
-	} rows[] = {{GD_END_EXIT, 0, true},
-		    {GD_END_EXIT, 3, true},
-		    {GD_END_EXEC, 0, false},
-		    {GD_END_RUNNING, 0, false}};
+	} rows[] = { { GD_END_EXIT, 0, true },
+		     { GD_END_EXIT, 3, true },
+		     { GD_END_EXEC, 0, false },
+		     { GD_END_RUNNING, 0, false } };
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
@@ -340,8 +341,9 @@ static void locks_that_nobody_waited_for_are_passed_over(void **state)
 	(void)state;
 	recording.lock_count = 3;
 	recording.locks[1] = (struct gd_lock){
-		.key = 8, .cause = GD_CAUSE_MUTEX, .waits = 5, .wait = GD_RECORDING_TICKS(2)};
-	recording.locks[2] = (struct gd_lock){.key = 9, .cause = GD_CAUSE_COUNT, .waits = 5};
+		.key = 8, .cause = GD_CAUSE_MUTEX, .waits = 5, .wait = GD_RECORDING_TICKS(2)
+	};
+	recording.locks[2] = (struct gd_lock){ .key = 9, .cause = GD_CAUSE_COUNT, .waits = 5 };
 	process = load();
 	assert_int_equal(process.lock_count, 1);
 	assert_int_equal(process.locks[0].key, 8);
@@ -353,9 +355,9 @@ static void instants_become_means(void **state)
 	struct gd_process_model process;
 
 	(void)state;
-	gd_recording_add_joint(&recording, (struct gd_joint_key){.outside = 8}, 2)->outside_sum =
+	gd_recording_add_joint(&recording, (struct gd_joint_key){ .outside = 8 }, 2)->outside_sum =
 		500 * 30;
-	gd_recording_add_joint(&recording, (struct gd_joint_key){.computing = 1}, 0);
+	gd_recording_add_joint(&recording, (struct gd_joint_key){ .computing = 1 }, 0);
 	process = load();
 	assert_int_equal(process.joint_count, 1); /* a cell that was never seen is none */
 	assert_near(process.joints[0].weight_s, 2, NEAR_S);
@@ -403,7 +405,9 @@ static unsigned int step_of(uint64_t ticks)
 
 static void percentiles_are_at_most_an_eighth_off(void **state)
 {
-	static const uint64_t ticks[] = {0, 5, 8, 9, 15, 16, 1000, 4095, 4096, 1234567, 1ull << 39};
+	static const uint64_t ticks[] = {
+		0, 5, 8, 9, 15, 16, 1000, 4095, 4096, 1234567, 1ull << 39
+	};
 
 	(void)state;
 	recording.gil_count = 1;
@@ -459,15 +463,15 @@ static void the_state_of_the_gil_is_told_by_what_was_seen(void **state)
 		double gil_s, free_s;
 		enum gd_gil_state gil;
 	} rows[] = {
-		{"a C program", "", 0, 0, 0, 5, GD_GIL_NONE},
-		{"a Python whose GIL was seen", "CPython", 0, 1, 5, 0, GD_GIL_ON},
-		{"a Python whose GIL is not recognised", "CPython", 0, 0, 0, 5, GD_GIL_UNKNOWN},
-		{"an embedded Python", "", 0, 1, 5, 0, GD_GIL_ON},
-		{"free-threaded", "CPython", GD_FLAG_FREE_THREADED, 0, 0, 5, GD_GIL_OFF},
-		{"free-threaded, GIL used by imports", "CPython", GD_FLAG_FREE_THREADED, 1, 1, 5,
-		 GD_GIL_OFF},
-		{"free-threaded, GIL switched on", "CPython", GD_FLAG_FREE_THREADED, 1, 5, 1,
-		 GD_GIL_ON},
+		{ "a C program", "", 0, 0, 0, 5, GD_GIL_NONE },
+		{ "a Python whose GIL was seen", "CPython", 0, 1, 5, 0, GD_GIL_ON },
+		{ "a Python whose GIL is not recognised", "CPython", 0, 0, 0, 5, GD_GIL_UNKNOWN },
+		{ "an embedded Python", "", 0, 1, 5, 0, GD_GIL_ON },
+		{ "free-threaded", "CPython", GD_FLAG_FREE_THREADED, 0, 0, 5, GD_GIL_OFF },
+		{ "free-threaded, GIL used by imports", "CPython", GD_FLAG_FREE_THREADED, 1, 1, 5,
+		  GD_GIL_OFF },
+		{ "free-threaded, GIL switched on", "CPython", GD_FLAG_FREE_THREADED, 1, 5, 1,
+		  GD_GIL_ON },
 	};
 
 	(void)state;

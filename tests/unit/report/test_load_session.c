@@ -23,7 +23,7 @@ static void write_process(const char *folder, int32_t pid, double start_s)
 static struct gd_session_model *load(const char *path)
 {
 	struct gd_session_model *session = NULL;
-	struct gd_diag diag = {""};
+	struct gd_diag diag = { "" };
 
 	if (gd_load_session(path, &session, &diag) != 0)
 		fail_msg("%s", diag.text);
@@ -32,7 +32,7 @@ static struct gd_session_model *load(const char *path)
 
 static void processes_come_in_order_of_start(void **state)
 {
-	static const int32_t pids[] = {70, 9, 800};
+	static const int32_t pids[] = { 70, 9, 800 };
 	struct gd_session_model *session;
 
 	(void)state;
@@ -66,9 +66,9 @@ static void a_bad_file_beside_a_good_one_is_counted(void **state)
 
 static void only_names_of_processes_are_read(void **state)
 {
-	static const char *const others[] = {"5.12.new", "5.12.own", "x.12",	    "5",
-					     "5.",	 ".5.12",    "5.12 ",	    "notes.txt",
-					     "5.-12",	 "+5.12",    "sampler.sock"};
+	static const char *const others[] = { "5.12.new", "5.12.own", "x.12",        "5",
+					      "5.",       ".5.12",    "5.12 ",       "notes.txt",
+					      "5.-12",    "+5.12",    "sampler.sock" };
 	struct gd_session_model *session;
 	char path[64];
 
@@ -88,7 +88,7 @@ static void only_names_of_processes_are_read(void **state)
 static void without_a_good_file_the_first_refusal_speaks(void **state)
 {
 	struct gd_session_model *session = NULL;
-	struct gd_diag diag = {""};
+	struct gd_diag diag = { "" };
 
 	(void)state;
 	assert_int_equal(mkdir("bad", 0700), 0);
@@ -101,7 +101,7 @@ static void without_a_good_file_the_first_refusal_speaks(void **state)
 static void an_empty_folder_says_what_may_have_happened(void **state)
 {
 	struct gd_session_model *session = NULL;
-	struct gd_diag diag = {""};
+	struct gd_diag diag = { "" };
 
 	(void)state;
 	assert_int_equal(mkdir("nothing", 0700), 0);

@@ -12,11 +12,11 @@ struct values {
 };
 
 static const struct gd_option table[] = {
-	{"output", 'o', GD_OPTION_TEXT, offsetof(struct values, output), "DIR", "where to"},
-	{"format", 'f', GD_OPTION_TEXT, offsetof(struct values, format), "FORMAT", "of it"},
-	{"verbose", 'v', GD_OPTION_FLAG, offsetof(struct values, verbose), NULL, "more"},
-	{"no-color", 0, GD_OPTION_FLAG, offsetof(struct values, no_color), NULL, "plain"},
-	{"help", 'h', GD_OPTION_HELP, 0, NULL, "this help"},
+	{ "output", 'o', GD_OPTION_TEXT, offsetof(struct values, output), "DIR", "where to" },
+	{ "format", 'f', GD_OPTION_TEXT, offsetof(struct values, format), "FORMAT", "of it" },
+	{ "verbose", 'v', GD_OPTION_FLAG, offsetof(struct values, verbose), NULL, "more" },
+	{ "no-color", 0, GD_OPTION_FLAG, offsetof(struct values, no_color), NULL, "plain" },
+	{ "help", 'h', GD_OPTION_HELP, 0, NULL, "this help" },
 	GD_OPTION_END,
 };
 
@@ -68,9 +68,9 @@ static void assert_same_text(const char *a, const char *b)
 
 static void check_row(const struct row *row)
 {
-	char *argv[WORDS_MAX + 2] = {(char *)"report"};
-	struct gd_diag diag = {""};
-	struct values values = {0};
+	char *argv[WORDS_MAX + 2] = { (char *)"report" };
+	struct gd_diag diag = { "" };
+	struct values values = { 0 };
 	bool help = false;
 	int argc = 1, next;
 

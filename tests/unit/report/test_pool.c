@@ -47,7 +47,7 @@ static void a_product_that_overflows_is_refused(void **state)
 
 static void texts_end_where_they_end_or_are_cut(void **state)
 {
-	static const char unended[4] = {'a', 'b', 'c', 'd'};
+	static const char unended[4] = { 'a', 'b', 'c', 'd' };
 	struct gd_pool *pool = gd_pool_new();
 
 	(void)state;

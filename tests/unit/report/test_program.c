@@ -68,25 +68,25 @@ static void a_script_is_what_its_interpreter_is(void **state)
 		const char *line; /* %s: this folder */
 		enum gd_program_kind kind;
 	} rows[] = {
-		{"#!%s/dynamic\n", GD_PROGRAM_WATCHABLE},
-		{"#!%s/static\n", GD_PROGRAM_STATIC},
-		{"#! \t %s/static -u\n", GD_PROGRAM_STATIC},
-		{"#!/usr/bin/env static\n# %s", GD_PROGRAM_STATIC},
-		{"#!/usr/bin/env -S static -u\n# %s", GD_PROGRAM_STATIC},
-		{"#!/usr/bin/env -Sstatic -u\n# %s", GD_PROGRAM_STATIC},
-		{"#!/usr/bin/env  dynamic\n# %s", GD_PROGRAM_WATCHABLE},
-		{"#!%s/to-static\n", GD_PROGRAM_STATIC}, /* a script's script */
-		{"#!%s/to-itself\n",
-		 GD_PROGRAM_WATCHABLE},			  /* without end: the kernel's to refuse */
-		{"#!%s/missing\n", GD_PROGRAM_WATCHABLE}, /* the same */
-		{"#!\n%s", GD_PROGRAM_WATCHABLE},
-		{"#!/usr/bin/env\n%s", GD_PROGRAM_WATCHABLE},
-		{"echo no interpreter named %s\n", GD_PROGRAM_WATCHABLE},
+		{ "#!%s/dynamic\n", GD_PROGRAM_WATCHABLE },
+		{ "#!%s/static\n", GD_PROGRAM_STATIC },
+		{ "#! \t %s/static -u\n", GD_PROGRAM_STATIC },
+		{ "#!/usr/bin/env static\n# %s", GD_PROGRAM_STATIC },
+		{ "#!/usr/bin/env -S static -u\n# %s", GD_PROGRAM_STATIC },
+		{ "#!/usr/bin/env -Sstatic -u\n# %s", GD_PROGRAM_STATIC },
+		{ "#!/usr/bin/env  dynamic\n# %s", GD_PROGRAM_WATCHABLE },
+		{ "#!%s/to-static\n", GD_PROGRAM_STATIC }, /* a script's script */
+		{ "#!%s/to-itself\n",
+		  GD_PROGRAM_WATCHABLE }, /* without end: the kernel's to refuse */
+		{ "#!%s/missing\n", GD_PROGRAM_WATCHABLE }, /* the same */
+		{ "#!\n%s", GD_PROGRAM_WATCHABLE },
+		{ "#!/usr/bin/env\n%s", GD_PROGRAM_WATCHABLE },
+		{ "echo no interpreter named %s\n", GD_PROGRAM_WATCHABLE },
 	};
 	gd_autofree char *line = NULL;
 
-	gd_elf_write(&(struct gd_elf){.interpreter = GLIBC}, "dynamic", 0755);
-	gd_elf_write(&(struct gd_elf){.interpreter = NULL}, "static", 0755);
+	gd_elf_write(&(struct gd_elf){ .interpreter = GLIBC }, "dynamic", 0755);
+	gd_elf_write(&(struct gd_elf){ .interpreter = NULL }, "static", 0755);
 	assert_true(asprintf(&line, "#!%s/static\n", (const char *)*state) > 0);
 	write_script("to-static", line);
 	sprintf(line, "#!%s/to-it\n", (const char *)*state);
@@ -118,12 +118,12 @@ static void the_path_is_searched_as_exec_does(void **state)
 	assert_int_equal(mkdir("two", 0755), 0);
 	setenv("PATH", path, 1);
 	assert_int_equal(inspect("tool"), GD_PROGRAM_MISSING);
-	gd_elf_write(&(struct gd_elf){.interpreter = GLIBC}, "one/tool", 0644);
+	gd_elf_write(&(struct gd_elf){ .interpreter = GLIBC }, "one/tool", 0644);
 	assert_int_equal(inspect("tool"), GD_PROGRAM_NOT_EXECUTABLE);
-	gd_elf_write(&(struct gd_elf){.interpreter = GLIBC}, "two/tool", 0755);
+	gd_elf_write(&(struct gd_elf){ .interpreter = GLIBC }, "two/tool", 0755);
 	assert_int_equal(gd_program_inspect("tool", found, sizeof(found)), GD_PROGRAM_WATCHABLE);
 	assert_string_equal(found, expected);
-	gd_elf_write(&(struct gd_elf){.interpreter = NULL}, "here", 0755);
+	gd_elf_write(&(struct gd_elf){ .interpreter = NULL }, "here", 0755);
 	assert_int_equal(inspect("here"), GD_PROGRAM_MISSING);
 	setenv("PATH", "/nowhere:", 1); /* an empty word is the working directory */
 	assert_int_equal(inspect("here"), GD_PROGRAM_STATIC);
@@ -132,7 +132,7 @@ static void the_path_is_searched_as_exec_does(void **state)
 static void a_path_is_taken_as_it_is(void **state)
 {
 	(void)state;
-	gd_elf_write(&(struct gd_elf){.interpreter = GLIBC}, "plain", 0644);
+	gd_elf_write(&(struct gd_elf){ .interpreter = GLIBC }, "plain", 0644);
 	assert_int_equal(inspect("./plain"), GD_PROGRAM_NOT_EXECUTABLE);
 	assert_int_equal(inspect("./missing"), GD_PROGRAM_MISSING);
 	assert_int_equal(inspect("/"), GD_PROGRAM_NOT_EXECUTABLE); /* a folder */
@@ -141,18 +141,18 @@ static void a_path_is_taken_as_it_is(void **state)
 static void a_program_that_gains_rights_is_told_apart(void **state)
 {
 	(void)state;
-	gd_elf_write(&(struct gd_elf){.interpreter = GLIBC}, "own", 04755);
+	gd_elf_write(&(struct gd_elf){ .interpreter = GLIBC }, "own", 04755);
 	assert_int_equal(inspect("./own"), GD_PROGRAM_WATCHABLE); /* it gains what it has */
 	if (geteuid() != 0) {
 		print_message("skipped: only root can make a file somebody else's\n");
 		skip();
 	}
-	gd_elf_write(&(struct gd_elf){.interpreter = GLIBC}, "user", 0755);
+	gd_elf_write(&(struct gd_elf){ .interpreter = GLIBC }, "user", 0755);
 	assert_int_equal(chown("user", 65534, (gid_t)-1), 0);
 	assert_int_equal(inspect("./user"), GD_PROGRAM_WATCHABLE);
 	assert_int_equal(chmod("user", 04755), 0);
 	assert_int_equal(inspect("./user"), GD_PROGRAM_SETUID);
-	gd_elf_write(&(struct gd_elf){.interpreter = GLIBC}, "group", 0755);
+	gd_elf_write(&(struct gd_elf){ .interpreter = GLIBC }, "group", 0755);
 	assert_int_equal(chown("group", (uid_t)-1, 65534), 0);
 	assert_int_equal(inspect("./group"), GD_PROGRAM_WATCHABLE);
 	assert_int_equal(chmod("group", 02755), 0);

@@ -17,7 +17,7 @@ static unsigned char *pack_full(size_t *ret_size)
 	gd_recording_init(&recording);
 	gd_recording_add_thread(&recording, 4712);
 	recording.gil_count = recording.lock_count = recording.ended_count = 1;
-	gd_recording_add_joint(&recording, (struct gd_joint_key){.computing = 1}, 9);
+	gd_recording_add_joint(&recording, (struct gd_joint_key){ .computing = 1 }, 9);
 	return gd_recording_pack(&recording, ret_size);
 }
 
@@ -49,7 +49,7 @@ static int check_and_load(const unsigned char *bytes, size_t size, struct gd_dia
 
 static void a_whole_file_is_read(void **state)
 {
-	struct gd_diag diag = {""};
+	struct gd_diag diag = { "" };
 	size_t size;
 	gd_autofree unsigned char *bytes = pack_full(&size);
 	struct gd_thread thread;
@@ -73,7 +73,7 @@ static void a_file_that_is_cut_anywhere_is_refused(void **state)
 
 	(void)state;
 	for (size_t cut = 0; cut < size; cut++) {
-		struct gd_diag diag = {""};
+		struct gd_diag diag = { "" };
 		int err = check_and_load(bytes, cut, &diag);
 
 		assert_int_equal(err, cut < sizeof(struct gd_file_header) ? -EMEDIUMTYPE : -EPROTO);
@@ -83,7 +83,7 @@ static void a_file_that_is_cut_anywhere_is_refused(void **state)
 
 static void no_byte_of_the_tables_makes_the_reader_fall(void **state)
 {
-	static const unsigned char values[] = {0x00, 0x01, 0x7f, 0x80, 0xff};
+	static const unsigned char values[] = { 0x00, 0x01, 0x7f, 0x80, 0xff };
 	size_t size, refused = 0;
 	gd_autofree unsigned char *bytes = pack_full(&size);
 	size_t tables = (size_t)gd_recording_section(bytes, 1)->offset;
@@ -92,7 +92,7 @@ static void no_byte_of_the_tables_makes_the_reader_fall(void **state)
 	for (size_t at = 0; at < tables; at++)
 		for (size_t i = 0; i < sizeof(values); i++) {
 			unsigned char before = bytes[at];
-			struct gd_diag diag = {""};
+			struct gd_diag diag = { "" };
 
 			bytes[at] = values[i];
 			if (check_and_load(bytes, size, &diag) != 0) {
@@ -223,7 +223,7 @@ static void every_damage_is_refused_by_name(void **state)
 {
 	(void)state;
 	for (size_t i = 0; i < sizeof(damages) / sizeof(damages[0]); i++) {
-		struct gd_diag diag = {""};
+		struct gd_diag diag = { "" };
 		size_t size;
 		gd_autofree unsigned char *bytes = pack_full(&size);
 		int err;
@@ -242,7 +242,7 @@ static void every_damage_is_refused_by_name(void **state)
 
 static void sections_of_a_kind_unknown_are_passed_over(void **state)
 {
-	struct gd_diag diag = {""};
+	struct gd_diag diag = { "" };
 	size_t size;
 	gd_autofree unsigned char *bytes = pack_full(&size);
 	struct gd_section *section = gd_recording_section(bytes, GD_SECTION_ENDED);
@@ -258,7 +258,7 @@ static void sections_of_a_kind_unknown_are_passed_over(void **state)
 
 static void smaller_entries_are_filled_with_zeros(void **state)
 {
-	struct gd_diag diag = {""};
+	struct gd_diag diag = { "" };
 	size_t size;
 	gd_autofree unsigned char *bytes = pack_full(&size);
 	struct gd_section *section = gd_recording_section(bytes, GD_SECTION_THREADS);
@@ -279,7 +279,7 @@ static void smaller_entries_are_filled_with_zeros(void **state)
 
 static void of_larger_entries_what_is_known_is_read(void **state)
 {
-	struct gd_diag diag = {""};
+	struct gd_diag diag = { "" };
 	size_t size;
 	gd_autofree unsigned char *bytes = pack_full(&size);
 	struct gd_section *section = gd_recording_section(bytes, GD_SECTION_LOCKS);
@@ -301,7 +301,7 @@ static int open_here(const char *name, struct gd_diag *diag)
 {
 	gd_autoclose int folder = open(".", O_PATH | O_DIRECTORY | O_CLOEXEC);
 	gd_autofree char *path = NULL;
-	struct gd_file file = {0};
+	struct gd_file file = { 0 };
 	int err;
 
 	assert_true(asprintf(&path, "here/%s", name) > 0);

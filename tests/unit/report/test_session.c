@@ -25,7 +25,7 @@ static void make_folder(const char *path)
 /* A recording's folder, made at that instant. */
 static void make_recording_at(const char *path, time_t second, long ns)
 {
-	struct timespec times[2] = {{second, 0}, {second, ns}};
+	struct timespec times[2] = { { second, 0 }, { second, ns } };
 	gd_autofree char *marker = NULL;
 
 	make_folder(path);
@@ -42,7 +42,7 @@ static void make_recording(const char *path, time_t second)
 static void assert_found(const char *path, const char *expected)
 {
 	gd_autofree char *found = NULL;
-	struct gd_diag diag = {""};
+	struct gd_diag diag = { "" };
 
 	if (gd_session_find(path, &found, &diag) != 0)
 		fail_msg("%s", diag.text);
@@ -51,7 +51,7 @@ static void assert_found(const char *path, const char *expected)
 
 static void assert_not_found(const char *path, int err, const char *says)
 {
-	struct gd_diag diag = {""};
+	struct gd_diag diag = { "" };
 	char *found = NULL;
 
 	assert_int_equal(gd_session_find(path, &found, &diag), err);
@@ -135,7 +135,7 @@ static void a_marker_is_a_plain_file(void **state)
 
 static int listen_in(const char *folder)
 {
-	struct sockaddr_un addr = {.sun_family = AF_UNIX};
+	struct sockaddr_un addr = { .sun_family = AF_UNIX };
 	int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 
 	snprintf(addr.sun_path, sizeof(addr.sun_path), "%s/" GD_SESSION_SOCKET, folder);
@@ -172,7 +172,7 @@ static void a_sampler_at_work_is_asked_to_write(void **state)
 	gd_autoclose int listener = -1;
 	gd_autoclose int marker = -1;
 	gd_autoclose int peer = -1;
-	struct gd_hello hello = {0};
+	struct gd_hello hello = { 0 };
 	struct pollfd poll_fd;
 	int status;
 	pid_t pid;
@@ -184,7 +184,7 @@ static void a_sampler_at_work_is_asked_to_write(void **state)
 	gd_session_flush("live"); /* no socket yet: nothing to wait for */
 	listener = listen_in("live");
 	pid = flush_elsewhere("live");
-	poll_fd = (struct pollfd){.fd = listener, .events = POLLIN};
+	poll_fd = (struct pollfd){ .fd = listener, .events = POLLIN };
 	assert_int_equal(poll(&poll_fd, 1, 10000), 1);
 	peer = accept(listener, NULL, NULL);
 	assert_int_equal(recv(peer, &hello, sizeof(hello), 0), sizeof(hello));

@@ -8,9 +8,9 @@
 #include <unit/cmocka_begin.h>
 
 static const struct gd_option table[] = {
-	{"output", 'o', GD_OPTION_TEXT, 0, "DIR", "where to"},
-	{"verbose", 'v', GD_OPTION_FLAG, 0, NULL, "more"},
-	{"no-color", 0, GD_OPTION_FLAG, 0, NULL, "plain"},
+	{ "output", 'o', GD_OPTION_TEXT, 0, "DIR", "where to" },
+	{ "verbose", 'v', GD_OPTION_FLAG, 0, NULL, "more" },
+	{ "no-color", 0, GD_OPTION_FLAG, 0, NULL, "plain" },
 	GD_OPTION_END,
 };
 
@@ -43,7 +43,7 @@ static void a_module_is_found_among_our_own_options_only(void **state)
 {
 	(void)state;
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-		char *argv[WORDS_MAX + 2] = {(char *)"run"};
+		char *argv[WORDS_MAX + 2] = { (char *)"run" };
 		int argc = 1, at;
 
 		while (rows[i].words[argc - 1]) {
@@ -57,12 +57,12 @@ static void a_module_is_found_among_our_own_options_only(void **state)
 	}
 }
 
-/* ---- Programs that cannot be started ---- */
+/* ---- Programs that cannot be started --------------------------------------------------------- */
 
 static int start(const char *name, char *ret_said, size_t size)
 {
-	static const struct gd_command command = {.name = "run"};
-	char *argv[] = {(char *)name, NULL};
+	static const struct gd_command command = { .name = "run" };
+	char *argv[] = { (char *)name, NULL };
 	struct gd_started started;
 	int saved = dup(STDERR_FILENO), ends[2], code;
 	ssize_t n;
@@ -95,7 +95,7 @@ static void exit_codes_are_those_of_env(void **state)
 /* What a process that finishes with this wait status ends with itself. */
 static int finish(int wait_status)
 {
-	struct gd_started started = {.wait_status = wait_status};
+	struct gd_started started = { .wait_status = wait_status };
 	pid_t pid = fork();
 	int status;
 
@@ -107,7 +107,7 @@ static int finish(int wait_status)
 
 static void the_targets_end_is_ours(void **state)
 {
-	static const int statuses[] = {0, 3 << 8, 255 << 8, SIGTERM, SIGKILL, SIGINT, SIGHUP};
+	static const int statuses[] = { 0, 3 << 8, 255 << 8, SIGTERM, SIGKILL, SIGINT, SIGHUP };
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(statuses) / sizeof(statuses[0]); i++)

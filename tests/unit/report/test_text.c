@@ -10,7 +10,7 @@
 #include <text.h>
 #include <unit/cmocka_begin.h>
 
-#define LINES	24
+#define LINES   24
 #define COLUMNS 80
 
 static struct gd_recording recording;
@@ -38,14 +38,15 @@ static size_t count_columns(const char *line, size_t length)
 	return columns;
 }
 
-/* ---- The size of every report ---- */
+/* ---- The size of every report ---------------------------------------------------------------- */
 
 struct style_row {
 	const char *name;
 	struct gd_text_style style;
 };
 
-static const struct style_row styles[] = {{"UTF-8", {.utf8 = true}}, {"ASCII", {.utf8 = false}}};
+static const struct style_row styles[] = { { "UTF-8", { .utf8 = true } },
+					   { "ASCII", { .utf8 = false } } };
 
 #define STYLES (sizeof(styles) / sizeof(styles[0]))
 
@@ -80,9 +81,10 @@ static void every_report_fits_a_terminal(void **state)
 
 static void the_first_line_is_the_verdict_and_its_confidence(void **state)
 {
-	static const char *const first[] = {"COMPUTING", "WAITING", "MIXED", "IDLE", "CANNOT SAY"};
-	static const char *const last[] = {"  confidence high", "  confidence medium",
-					   "  confidence low"};
+	static const char *const first[] = { "COMPUTING", "WAITING", "MIXED", "IDLE",
+					     "CANNOT SAY" };
+	static const char *const last[] = { "  confidence high", "  confidence medium",
+					    "  confidence low" };
 
 	(void)state;
 	for (size_t i = 0; i < gd_story_count; i++) {
@@ -130,7 +132,7 @@ static void lines_that_go_on_are_aligned(void **state)
 	assert_true(found >= 5);
 }
 
-/* ---- Names and colours ---- */
+/* ---- Names and colours ----------------------------------------------------------------------- */
 
 static void names_reach_the_terminal_escaped(void **state)
 {
@@ -165,7 +167,7 @@ static size_t count(const char *text, const char *what)
 
 static void colours_are_switched_off_where_they_were_on(void **state)
 {
-	struct gd_text_style style = {.utf8 = true, .color = true};
+	struct gd_text_style style = { .utf8 = true, .color = true };
 	gd_autofree char *coloured = NULL;
 	gd_autofree char *plain = NULL;
 
@@ -181,7 +183,7 @@ static void colours_are_switched_off_where_they_were_on(void **state)
 
 static void more_is_said_of_every_thread(void **state)
 {
-	struct gd_text_style style = {.utf8 = true, .verbose = true};
+	struct gd_text_style style = { .utf8 = true, .verbose = true };
 	gd_autofree char *text = NULL;
 
 	(void)state;
@@ -199,9 +201,10 @@ static void more_is_said_of_every_thread(void **state)
 static void what_is_not_known_is_said(void **state)
 {
 	static const char *const doubts[] = {
-		"\nunseen: ",	      "\nlost: 12345678",	  "\nno sampler looked",
+		"\nunseen: ",         "\nlost: 12345678",         "\nno sampler looked",
 		"\na seccomp filter", "\nclock: CLOCK_MONOTONIC", "\nGIL: unknown",
-		"\nincomplete: "};
+		"\nincomplete: "
+	};
 	gd_autofree char *doubtful = NULL;
 	gd_autofree char *sure = NULL;
 
@@ -216,7 +219,7 @@ static void what_is_not_known_is_said(void **state)
 	}
 }
 
-/* ---- Golden reports ---- */
+/* ---- Golden reports -------------------------------------------------------------------------- */
 
 static char *read_text(const char *path)
 {
@@ -231,8 +234,8 @@ static char *read_text(const char *path)
 
 static void a_few_reports_are_known_to_the_letter(void **state)
 {
-	static const char *const names[] = {"crunch",	  "fetch",    "one-mutex",
-					    "everything", "doubtful", "hostile"};
+	static const char *const names[] = { "crunch",     "fetch",    "one-mutex",
+					     "everything", "doubtful", "hostile" };
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {

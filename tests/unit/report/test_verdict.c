@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Rows of facts and what must be said of them: each rule, and its neighbours across the threshold.
+/*
+ * Rows of facts and what must be said of them: each rule, and its neighbours across the threshold.
  */
 #include <string.h>
 #include <unit/cmocka_begin.h>
@@ -17,7 +18,7 @@ struct row {
 	enum gd_action action;
 };
 
-static const struct gd_lock_model a_lock = {.cause = GD_CAUSE_MUTEX, .waits = 100, .wait_s = 20};
+static const struct gd_lock_model a_lock = { .cause = GD_CAUSE_MUTEX, .waits = 100, .wait_s = 20 };
 
 /* clang-format off */
 static const struct row rows[] = {
@@ -102,11 +103,11 @@ static void every_row_of_facts_gets_its_verdict(void **state)
 
 static void confidence_is_high_only_where_the_verdict_would_stay(void **state)
 {
-	struct gd_facts sure = {BASE, .computing = 1, .gil_share = 1};
-	struct gd_facts border = {BASE, .outside = 0.81, .computing = 0.19, .overlap = 1};
-	struct gd_facts no_picture = {BASE, .computing = 1, .gil_share = 1};
-	struct gd_facts unseen = {BASE, .outside = 0.6, .computing = 0.05, .overlap = 1,
-				  .unknown = 0.35};
+	struct gd_facts sure = { BASE, .computing = 1, .gil_share = 1 };
+	struct gd_facts border = { BASE, .outside = 0.81, .computing = 0.19, .overlap = 1 };
+	struct gd_facts no_picture = { BASE, .computing = 1, .gil_share = 1 };
+	struct gd_facts unseen = { BASE, .outside = 0.6, .computing = 0.05, .overlap = 1,
+				   .unknown = 0.35 };
 
 	(void)state;
 	no_picture.has_picture = false;
@@ -118,9 +119,9 @@ static void confidence_is_high_only_where_the_verdict_would_stay(void **state)
 
 static void workers_follow_what_is_useful(void **state)
 {
-	struct gd_facts waits = {BASE, .outside = 0.95, .computing = 0.05, .overlap = 1,
-				 .wait_per_cpu = 19};
-	struct gd_facts computes = {BASE, .cpus = 4, .computing = 1, .gil_share = 1};
+	struct gd_facts waits = { BASE, .outside = 0.95, .computing = 0.05, .overlap = 1,
+				  .wait_per_cpu = 19 };
+	struct gd_facts computes = { BASE, .cpus = 4, .computing = 1, .gil_share = 1 };
 
 	(void)state;
 	assert_int_equal(gd_verdict_judge(&waits).advice.workers, 20);
@@ -134,9 +135,9 @@ static void workers_follow_what_is_useful(void **state)
 
 static void ceilings_are_what_no_number_of_workers_can_exceed(void **state)
 {
-	struct gd_facts gil = {BASE, .computing = 1, .gil_share = 1};
-	struct gd_facts mixed = {BASE, .computing = 0.25, .outside = 0.75, .gil_share = 1,
-				 .overlap = 1};
+	struct gd_facts gil = { BASE, .computing = 1, .gil_share = 1 };
+	struct gd_facts mixed = { BASE, .computing = 0.25, .outside = 0.75, .gil_share = 1,
+				  .overlap = 1 };
 
 	(void)state;
 	assert_true(gd_verdict_ceilings(&gil).threads == 1.0);

@@ -60,7 +60,7 @@ static void actions_have_the_names_of_the_contract(void **state)
 		[GD_ACTION_PROCESSES] = "processes",   [GD_ACTION_FIX_LOCK] = "fix-lock",
 		[GD_ACTION_FREE_GIL] = "free-gil",     [GD_ACTION_FEWER_WORKERS] = "fewer-workers",
 		[GD_ACTION_MORE_CPU] = "more-cpu",     [GD_ACTION_LOOK_IN_CHILD] = "look-in-child",
-		[GD_ACTION_FIX_IO] = "fix-io",	       [GD_ACTION_FIX_SPIN] = "fix-spin",
+		[GD_ACTION_FIX_IO] = "fix-io",         [GD_ACTION_FIX_SPIN] = "fix-spin",
 	};
 
 	(void)state;
@@ -68,38 +68,38 @@ static void actions_have_the_names_of_the_contract(void **state)
 		assert_string_equal(gd_words_action((enum gd_action)i), names[i]);
 }
 
-/* ---- Sentences ---- */
+/* ---- Sentences ------------------------------------------------------------------------------- */
 
 /* Facts at their widest, each in turn the one that decides the wording. */
 static const struct gd_facts kinds[] = {
-	{.active_s = 1},
-	{.computing = 1, .gil_share = 1, .gil_held = 1, .wanting = 1},
-	{.computing = 1, .wanting = 1},
-	{.computing = 1, .wanting = 130, .running = 127.9, .cpus = 1024},
-	{.computing = 1, .wanting = 2, .running = 1.9, .cpus = 0.125},
-	{.child = 1},
-	{.loop_timer = 1},
-	{.sleeping = 1, .sleepers = 1},
-	{.sleeping = 1, .sleepers = 2},
-	{.outside = 1, .overlap = 1},
-	{.outside = 1, .overlap = 9.96},
-	{.outside = 1, .overlap = 123456, .looped = 1},
-	{.idle = 1, .active_s = 1e-3},
-	{.unknown = 1},
-	{.active_s = 12345},
+	{ .active_s = 1 },
+	{ .computing = 1, .gil_share = 1, .gil_held = 1, .wanting = 1 },
+	{ .computing = 1, .wanting = 1 },
+	{ .computing = 1, .wanting = 130, .running = 127.9, .cpus = 1024 },
+	{ .computing = 1, .wanting = 2, .running = 1.9, .cpus = 0.125 },
+	{ .child = 1 },
+	{ .loop_timer = 1 },
+	{ .sleeping = 1, .sleepers = 1 },
+	{ .sleeping = 1, .sleepers = 2 },
+	{ .outside = 1, .overlap = 1 },
+	{ .outside = 1, .overlap = 9.96 },
+	{ .outside = 1, .overlap = 123456, .looped = 1 },
+	{ .idle = 1, .active_s = 1e-3 },
+	{ .unknown = 1 },
+	{ .active_s = 12345 },
 };
 
 #define KINDS (sizeof(kinds) / sizeof(kinds[0]))
 
 static struct gd_judged judged_as(size_t kind, int class, int action, bool is_python)
 {
-	struct gd_judged judged = {.facts = kinds[kind]};
+	struct gd_judged judged = { .facts = kinds[kind] };
 
 	judged.facts.is_python = is_python;
 	judged.facts.is_gil_known = true;
 	judged.facts.lock_waiters = 999.9;
 	judged.verdict.class = (enum gd_verdict_class) class;
-	judged.verdict.advice = (struct gd_advice){(enum gd_action)action, 1024};
+	judged.verdict.advice = (struct gd_advice){ (enum gd_action)action, 1024 };
 	return judged;
 }
 
@@ -127,30 +127,31 @@ static void headlines_say_what_was_measured(void **state)
 		bool is_python;
 		const char *headline;
 	} rows[] = {
-		{GD_VERDICT_COMPUTING, 1, true,
-		 "COMPUTING, one thread at a time: GIL held 100 % of the time."},
-		{GD_VERDICT_COMPUTING, 2, true,
-		 "COMPUTING in one thread, 100 % of the time, without the GIL."},
-		{GD_VERDICT_COMPUTING, 2, false,
-		 "COMPUTING in one thread at a time, 100 % of the time."},
-		{GD_VERDICT_COMPUTING, 4, true,
-		 "COMPUTING in parallel: 1.9 threads at once on 0.125 CPUs."},
-		{GD_VERDICT_WAITING, 5, true, "WAITING for a child process, 100 % of the time."},
-		{GD_VERDICT_WAITING, 6, true,
-		 "WAITING for the event loop's own timers, 100 % of the time."},
-		{GD_VERDICT_WAITING, 7, true,
-		 "WAITING: asleep 100 % of the time, one sleep after another."},
-		{GD_VERDICT_WAITING, 8, true,
-		 "WAITING: asleep 100 % of the time, several threads at once."},
-		{GD_VERDICT_WAITING, 9, true,
-		 "WAITING, one operation at a time, 100 % of the time."},
-		{GD_VERDICT_WAITING, 11, true,
-		 "WAITING, well overlapped: 123456 operations at once."},
-		{GD_VERDICT_MIXED, 10, true, "MIXED: computing 0 % of the time, waiting 100 %."},
-		{GD_VERDICT_IDLE, 12, true, "IDLE 100 % of the time: nothing was asked of it."},
-		{GD_VERDICT_UNKNOWN, 13, true,
-		 "CANNOT SAY: 100 % of the time it was off the CPU, unseen."},
-		{GD_VERDICT_UNKNOWN, 0, true, "CANNOT SAY: it did too little (1000 ms) to judge."},
+		{ GD_VERDICT_COMPUTING, 1, true,
+		  "COMPUTING, one thread at a time: GIL held 100 % of the time." },
+		{ GD_VERDICT_COMPUTING, 2, true,
+		  "COMPUTING in one thread, 100 % of the time, without the GIL." },
+		{ GD_VERDICT_COMPUTING, 2, false,
+		  "COMPUTING in one thread at a time, 100 % of the time." },
+		{ GD_VERDICT_COMPUTING, 4, true,
+		  "COMPUTING in parallel: 1.9 threads at once on 0.125 CPUs." },
+		{ GD_VERDICT_WAITING, 5, true, "WAITING for a child process, 100 % of the time." },
+		{ GD_VERDICT_WAITING, 6, true,
+		  "WAITING for the event loop's own timers, 100 % of the time." },
+		{ GD_VERDICT_WAITING, 7, true,
+		  "WAITING: asleep 100 % of the time, one sleep after another." },
+		{ GD_VERDICT_WAITING, 8, true,
+		  "WAITING: asleep 100 % of the time, several threads at once." },
+		{ GD_VERDICT_WAITING, 9, true,
+		  "WAITING, one operation at a time, 100 % of the time." },
+		{ GD_VERDICT_WAITING, 11, true,
+		  "WAITING, well overlapped: 123456 operations at once." },
+		{ GD_VERDICT_MIXED, 10, true, "MIXED: computing 0 % of the time, waiting 100 %." },
+		{ GD_VERDICT_IDLE, 12, true, "IDLE 100 % of the time: nothing was asked of it." },
+		{ GD_VERDICT_UNKNOWN, 13, true,
+		  "CANNOT SAY: 100 % of the time it was off the CPU, unseen." },
+		{ GD_VERDICT_UNKNOWN, 0, true,
+		  "CANNOT SAY: it did too little (1000 ms) to judge." },
 	};
 	char text[160];
 
@@ -217,7 +218,7 @@ static void every_number_has_words_and_its_unit(void **state)
 
 	(void)state;
 	for (int i = 0; i < GD_EVIDENCE_COUNT; i++) {
-		struct gd_reason reason = {(enum gd_evidence)i, 0.75};
+		struct gd_reason reason = { (enum gd_evidence)i, 0.75 };
 		bool is_share = strcmp(gd_words_evidence_unit(reason.evidence), "share") == 0;
 
 		gd_words_evidence(&reason, text, sizeof(text));
@@ -231,7 +232,7 @@ static void every_number_has_words_and_its_unit(void **state)
 static void sentences_are_cut_where_there_is_no_room(void **state)
 {
 	struct gd_judged judged = judged_as(1, GD_VERDICT_COMPUTING, GD_ACTION_PROCESSES, true);
-	struct gd_reason reason = {GD_EVIDENCE_COMPUTING, 1};
+	struct gd_reason reason = { GD_EVIDENCE_COMPUTING, 1 };
 	char text[8];
 
 	(void)state;
