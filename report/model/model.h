@@ -157,7 +157,7 @@ struct gd_session_model {
 	struct gd_process_model *processes; /* in order of start */
 	size_t process_count;
 	size_t unreadable; /* files that were refused */
-	bool has_sampler_file;
+	bool has_sampler_seen;
 	struct gd_process_model *tree; /* joints and samples of all at once; NULL: not seen */
 	struct gd_short_model *shorts;
 	size_t short_count;

@@ -45,13 +45,13 @@ int gd_load_tree(int folder, struct gd_session_model *session)
 
 	if (gd_file_open(folder, GD_SESSION_TREE, GD_SESSION_TREE, &file, NULL) != 0)
 		return 0;
-	session->has_sampler_file = true;
 	tree = gd_pool_alloc(session->pool, 1, sizeof(*tree));
 	err = tree ? gd_load_joints(&file, session->pool, tree) : -ENOMEM;
 	if (!err)
 		err = load_shorts(&file, session);
 	if (!err)
 		err = gd_load_pipes(&file, session->pool, &no_clock, tree);
+	session->has_sampler_seen = !err && (tree->joint_count || session->short_count);
 	if (!err && tree->joint_count) {
 		gd_file_entry(&file, GD_SECTION_PROCESS, 0, &row, sizeof(row));
 		tree->samples = row.samples;

@@ -430,7 +430,7 @@ static json_t *make_recording(const struct gd_analysis *analysis)
 	const struct gd_session_model *session = analysis->session;
 	uint64_t lost[GD_LOST_COUNT] = { 0 }, rows[GD_SECTION_COUNT] = { 0 };
 	uint64_t unfollowed = analysis->unfollowed;
-	bool complete = true, collected = session->has_sampler_file;
+	bool complete = true, collected = session->has_sampler_seen;
 	json_t *sources = json_array();
 	double end_s = 0;
 

