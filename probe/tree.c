@@ -139,7 +139,9 @@ bool gd_tree_has_child(void *arg, const struct gd_target *target)
 	const struct gd_tree *tree = arg;
 
 	for (const struct gd_target *other = tree->targets; other; other = other->next)
-		if (other->process->ppid == target->process->pid && other != target)
+		/* One that has become another program is followed when that brings an image, too. */
+		if (other->process->ppid == target->process->pid && other != target &&
+		    __atomic_load_n(&other->process->end, __ATOMIC_RELAXED) != GD_END_EXEC)
 			return true;
 	return false;
 }

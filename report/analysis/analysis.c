@@ -66,7 +66,8 @@ static bool is_followed(const struct gd_session_model *session, int32_t pid)
 
 /*
  * The kernel counts for each process what the children took that it waited for, and theirs; less
- * what followed ones took, it is what nobody saw.
+ * what followed ones took, it is what nobody saw.  Who becomes another program is followed to its
+ * end only if that program is.
  */
 static void count_unfollowed(const struct gd_session_model *session, struct gd_analysis *analysis)
 {
@@ -78,7 +79,7 @@ static void count_unfollowed(const struct gd_session_model *session, struct gd_a
 
 		reaped += process->children_reaped;
 		if (is_followed(session, process->ppid)) {
-			followed++;
+			followed += !process->became_another;
 			followed_s += gd_classes_cpu_s(&analysis->processes[i].classes);
 		} else {
 			children_s = fmax(children_s, process->children_cpu_s);
@@ -86,7 +87,7 @@ static void count_unfollowed(const struct gd_session_model *session, struct gd_a
 	}
 	for (size_t i = 0; i < session->short_count; i++)
 		if (is_followed(session, session->shorts[i].ppid)) {
-			followed++;
+			followed += !session->shorts[i].became_another;
 			followed_s += session->shorts[i].cpu_s;
 		}
 	/* The kernel's figure may be in steps of 10 ms. */

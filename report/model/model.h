@@ -110,6 +110,7 @@ struct gd_process_model {
 	uint32_t flags;
 	enum gd_gil_state gil_state;
 	bool is_complete; /* it ended and everything is here */
+	bool became_another; /* its end was an exec */
 	bool has_exit_code, was_collected;
 	int exit_code;
 	bool clock_is_tsc;
@@ -147,6 +148,7 @@ struct gd_process_model {
 struct gd_short_model {
 	int32_t pid, ppid;
 	double start_s, end_s, cpu_s;
+	bool became_another; /* its end was an exec */
 	bool has_exit_code;
 	int exit_code;
 	const char *command; /* the end of it */

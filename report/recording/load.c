@@ -213,6 +213,7 @@ static int load_facts(const struct gd_file *file, const struct gd_process *row,
 		return -ENOMEM;
 	process->flags = row->flags;
 	process->is_complete = file->header->state == GD_STATE_CLOSED;
+	process->became_another = row->end == GD_END_EXEC;
 	process->has_exit_code = row->end == GD_END_EXIT;
 	process->exit_code = row->exit_code;
 	process->was_collected = row->samples > 0;

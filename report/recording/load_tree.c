@@ -24,6 +24,7 @@ static int load_shorts(const struct gd_file *file, struct gd_session_model *sess
 		one->ppid = row.ppid;
 		one->start_s = (double)row.start_ns / 1e9;
 		one->end_s = (double)row.end_ns / 1e9;
+		one->became_another = row.end == GD_END_EXEC;
 		one->has_exit_code = row.end == GD_END_EXIT;
 		one->exit_code = row.exit_code;
 		one->cpu_s = (double)row.cpu_ns / 1e9;

@@ -3,6 +3,7 @@
     truth.py [--rounds N] [NAME...]
 """
 import argparse
+import concurrent.futures
 import os
 import resource
 import sys
@@ -15,27 +16,30 @@ import pythons
 # good part of the machine, "wants more CPU" is the truth: such a try does not count, and is repeated
 # until the machine is quiet enough.
 TRIES = 2
+QUIET_AT_ONCE = 4  # of those that hardly compute
 DISTURBED = 0.08  # of the machine's CPU time, taken by others meanwhile
 DISTURBED_TRIES = 20
 
 
+class Row:
+    def __init__(self, line):
+        self.name, runner, self.command, classes, actions = line.rstrip("\n").split("\t")
+        self.is_quiet = runner.endswith("+")
+        self.runner = runner.rstrip("+")
+        self.classes, self.actions = classes.split(","), actions.split(",")
+
+    def words(self, python):
+        words = self.command.replace("{ex}", gildiag.EXAMPLES).split()
+        if self.runner == "py":
+            return [python.path] + words
+        if self.runner == "sh":
+            return ["./" + words[0], python.path] + words[1:]
+        return [os.path.join(gildiag.PROGRAMS, words[0])] + words[1:]
+
+
 def read_table():
-    rows = []
     with open(os.path.join(gildiag.WORKLOADS, "truth.tsv")) as table:
-        for line in table:
-            if line.strip() and not line.startswith("#"):
-                name, runner, command, classes, actions = line.rstrip("\n").split("\t")
-                rows.append((name, runner, command, classes.split(","), actions.split(",")))
-    return rows
-
-
-def expand(command, runner, python):
-    words = command.replace("{ex}", gildiag.EXAMPLES).split()
-    if runner == "py":
-        return [python.path] + words
-    if runner == "sh":
-        return ["./" + words[0], python.path] + words[1:]
-    return [os.path.join(gildiag.PROGRAMS, words[0])] + words[1:]
+        return [Row(line) for line in table if line.strip() and not line.startswith("#")]
 
 
 def cpu_of_others():
@@ -47,7 +51,7 @@ def cpu_of_others():
             sum(usage.ru_utime + usage.ru_stime for usage in ours))
 
 
-def ask(words, form, classes, actions):
+def ask(row, words, form):
     """None when it is right, else what it said."""
     result = gildiag.watch(words, form)
     if result.code != 0:
@@ -55,19 +59,20 @@ def ask(words, form, classes, actions):
     if result.report is None:
         return "no report: " + result.message
     verdict, advice = result.report["verdict"], result.report["recommendation"]
-    if verdict["class"] in classes and advice["action"] in actions:
+    if verdict["class"] in row.classes and advice["action"] in row.actions:
         return None
     reasons = ", ".join(reason["text"] for reason in verdict["reasons"] + verdict["ruled_out"])
     return "%s/%s (%s; %s; %s)" % (verdict["class"], advice["action"], verdict["rule"],
                                    verdict["confidence"], reasons)
 
 
-def check(words, form, classes, actions, note):
+def check(row, python, form, note):
     """Asks until the answer is right, or wrong often enough to be believed."""
     said, misses, disturbed = "", 0, 0
+    words = row.words(python)
     while misses < TRIES and disturbed < DISTURBED_TRIES:
         began, others = time.monotonic(), cpu_of_others()
-        said = ask(words, form, classes, actions)
+        said = ask(row, words, form)
         if said is None:
             return None
         share = (cpu_of_others() - others) / (time.monotonic() - began) / os.cpu_count()
@@ -80,40 +85,57 @@ def check(words, form, classes, actions, note):
     return said
 
 
+class Table:
+    """Runs rows and keeps score."""
+
+    def __init__(self, pythons_found):
+        self.pythons, self.runs, self.missed, self.wrong = pythons_found, 0, 0, []
+
+    def cell(self, row, python, form):
+        def note(said):
+            self.missed += 1
+            print("  missed: %s %s %s: %s" % (row.name, python and python.version, form, said), flush=True)
+
+        said = check(row, python, form, note)
+        if said is not None:
+            self.wrong.append("%s on %s, %s: %s, not %s/%s" % (
+                row.name, python and python.version, form, said, "|".join(row.classes),
+                "|".join(row.actions)))
+        self.runs += 1
+        return "." if said is None else "X"
+
+    def cells(self, row):
+        return [(row, python, form) for python in (self.pythons if row.runner != "c" else [None])
+                for form in gildiag.FORMS]
+
+    def run(self, rows):
+        """One after the other where they compute, some at a time where they wait."""
+        with concurrent.futures.ThreadPoolExecutor(QUIET_AT_ONCE) as pool:
+            quiet = [(row, [pool.submit(self.cell, *cell) for cell in self.cells(row)])
+                     for row in rows if row.is_quiet]
+            for row, cells in quiet:
+                print("  %-20s %s" % (row.name, "".join(cell.result() for cell in cells)), flush=True)
+        for row in rows:
+            if not row.is_quiet:
+                print("  %-20s %s" % (row.name, "".join(self.cell(*cell) for cell in self.cells(row))),
+                      flush=True)
+
+
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--rounds", type=int, default=1)
     parser.add_argument("names", nargs="*")
     options = parser.parse_args()
-    rows = [row for row in read_table() if not options.names or row[0] in options.names]
-    found = pythons.supported(pythons.find())
-    print("truth: %d rows on %s" % (len(rows), ", ".join(str(python) for python in found)), flush=True)
-    wrong, missed, runs, began = [], 0, 0, time.time()
-
-    def note(said):
-        nonlocal missed
-        missed += 1
-        print("  missed: %s %s %s: %s" % (name, python and python.version, form, said), flush=True)
-
+    rows = [row for row in read_table() if not options.names or row.name in options.names]
+    table, began = Table(pythons.supported(pythons.find())), time.time()
+    print("truth: %d rows on %s" % (len(rows), ", ".join(map(str, table.pythons))), flush=True)
     for _ in range(options.rounds):
-        for name, runner, command, classes, actions in rows:
-            line = []
-            for python in found if runner != "c" else [None]:
-                words = expand(command, runner, python)
-                for form in gildiag.FORMS:
-                    runs += 1
-                    said = check(words, form, classes, actions, note)
-                    line.append("." if said is None else "X")
-                    if said is not None:
-                        wrong.append("%s on %s, %s: %s, not %s/%s" % (
-                            name, python and python.version, form, said, "|".join(classes),
-                            "|".join(actions)))
-            print("  %-20s %s" % (name, "".join(line)), flush=True)
-    for text in wrong:
+        table.run(rows)
+    for text in table.wrong:
         print("WRONG " + text)
     print("truth: %d of %d right, %d tries missed, %.0f s" % (
-        runs - len(wrong), runs, missed, time.time() - began))
-    return 1 if wrong or not runs else 0
+        table.runs - len(table.wrong), table.runs, table.missed, time.time() - began))
+    return 1 if table.wrong or not table.runs else 0
 
 
 if __name__ == "__main__":
