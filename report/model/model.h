@@ -109,7 +109,7 @@ struct gd_process_model {
 	const char *command, *script, *runtime, *runtime_version; /* never NULL, perhaps empty */
 	uint32_t flags;
 	enum gd_gil_state gil_state;
-	bool is_complete; /* it ended and everything is here */
+	bool is_complete;    /* it ended and everything is here */
 	bool became_another; /* its end was an exec */
 	bool has_exit_code, was_collected;
 	int exit_code;
