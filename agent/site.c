@@ -185,7 +185,7 @@ static uint32_t take_stack(struct gd_local *self)
 
 /* ---- Samples --------------------------------------------------------------------------------- */
 
-uint64_t gd_site_draw(struct gd_local *self)
+void gd_site_draw(struct gd_local *self)
 {
 	uint64_t mean = MEAN_US * gd_clock_ticks_per_us;
 
@@ -194,7 +194,7 @@ uint64_t gd_site_draw(struct gd_local *self)
 	self->dice ^= self->dice << 13;
 	self->dice ^= self->dice >> 7;
 	self->dice ^= self->dice << 17;
-	return mean / 2 + self->dice % mean;
+	self->sample_weight = self->until_sample = mean / 2 + self->dice % mean;
 }
 
 void gd_site_sample(struct gd_local *self, uint16_t cause, uint64_t weight)

@@ -24,26 +24,27 @@ void gd_site_sample(struct gd_local *self, uint16_t cause, uint64_t weight);
  */
 uint64_t gd_site_here(struct gd_local *self, uintptr_t returns_to);
 
-/* How many ticks of waiting until the next sample. */
-uint64_t gd_site_draw(struct gd_local *self);
+/* Draws how many ticks of waiting the next sample stands for. */
+void gd_site_draw(struct gd_local *self);
 
 /*
- * Counts waited ticks; the weight of the samples that they are due, mostly 0.
+ * Counts waited ticks; the weight of the samples that they are due, mostly 0.  The wait that
+ * completes what was drawn stands for all of it.
  */
 static inline uint64_t gd_site_due(struct gd_local *self, uint64_t waited)
 {
-	uint64_t due = 0;
+	uint64_t due;
 
 	if (__builtin_expect(waited < self->until_sample, 1)) {
 		self->until_sample -= waited;
 		return 0;
 	}
-	due = self->until_sample;
-	waited -= due;
-	self->until_sample = gd_site_draw(self);
+	due = self->sample_weight;
+	waited -= self->until_sample;
+	gd_site_draw(self);
 	if (waited >= self->until_sample) { /* a long wait is many samples at one place */
 		due += waited;
-		self->until_sample = gd_site_draw(self);
+		gd_site_draw(self);
 	} else {
 		self->until_sample -= waited;
 	}

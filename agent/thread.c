@@ -155,7 +155,7 @@ static void adopt(struct gd_local *self, uint64_t now)
 	slot->tid = own_tid();
 	slot->cause = slot->cause_prev = GD_CAUSE_CPU_FREE;
 	slot->since = slot->since_prev = slot->born = now;
-	self->until_sample = gd_site_draw(self);
+	gd_site_draw(self);
 	self->flushed = now;
 	self->flushed_ns = gd_clock_read_ns(CLOCK_MONOTONIC);
 	if (!(gd_process->flags & GD_FLAG_SECCOMP))

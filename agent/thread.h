@@ -68,6 +68,7 @@ struct gd_local {
 	uint64_t gil_sample_due;          /* weight of a sample to take then */
 	uint64_t tstate;                  /* PyThreadState that last took a GIL here; 0: none */
 	uint64_t until_sample;            /* ticks of waiting until the next one */
+	uint64_t sample_weight;           /* ticks of waiting that it stands for */
 	uint64_t dice;                    /* state of the random numbers; 0: not thrown yet */
 	struct gd_site_cached cache[GD_SITE_CACHE];
 	void *(*start)(void *);

@@ -89,6 +89,17 @@ static bool is_start_left_out(const struct gd_process_model *process)
 	return start_s <= START_MAX_S && steady_s >= start_s;
 }
 
+/* The CPU that a start took which is left out. */
+static double start_cpu_s(const struct gd_process_model *process)
+{
+	double cpu_s = 0;
+
+	for (size_t i = 0; is_start_left_out(process) && i < process->joint_count; i++)
+		if (process->joints[i].key.phase == GD_PHASE_START)
+			cpu_s += process->joints[i].weight_s * process->joints[i].key.computing;
+	return cpu_s;
+}
+
 /*
  * A thread that was just woken, or preempted by the one that it woke, seems to compute and has no
  * CPU yet.  The CPU clocks know how many threads really ran while some computed.
@@ -268,7 +279,7 @@ static void gather_threads(const struct gd_process_model *process, struct gd_fac
 {
 	struct gd_classes classes = gd_classes_of_process(process);
 	double waited_s = outside_s(&classes) + classes.s[GD_CLASS_TIMER_WAIT];
-	double cpu_s = gd_classes_cpu_s(&classes);
+	double cpu_s = gd_classes_cpu_s(&classes) - start_cpu_s(process);
 	double yields = 0;
 
 	for (size_t i = 0; i < process->thread_count; i++) {

@@ -3,9 +3,13 @@
     truth.py [--rounds N] [NAME...]
 """
 import argparse
+import collections
 import concurrent.futures
+import contextlib
 import os
+import re
 import resource
+import subprocess
 import sys
 import time
 
@@ -24,8 +28,8 @@ DISTURBED_TRIES = 20
 class Row:
     def __init__(self, line):
         self.name, runner, self.command, classes, actions = line.rstrip("\n").split("\t")
-        self.is_quiet = runner.endswith("+")
-        self.runner = runner.rstrip("+")
+        self.is_quiet, self.is_starved = runner.endswith("+"), runner.endswith("!")
+        self.runner = runner.rstrip("+!")
         self.classes, self.actions = classes.split(","), actions.split(",")
 
     def words(self, python):
@@ -51,28 +55,42 @@ def cpu_of_others():
             sum(usage.ru_utime + usage.ru_stime for usage in ours))
 
 
-def ask(row, words, form):
-    """None when it is right, else what it said."""
-    result = gildiag.watch(words, form)
+@contextlib.contextmanager
+def burners(count):
+    """Programs of somebody else that want the CPUs all the time."""
+    running = [subprocess.Popen([sys.executable, "-c", "while True: pass"]) for _ in range(count)]
+    try:
+        yield
+    finally:
+        for one in running:
+            one.kill()
+            one.wait()
+
+
+def ask(row, words, form, rules):
+    """None when it is right, else what it said.  Adds the rule that spoke to rules."""
+    with burners(2 * os.cpu_count() if row.is_starved else 0):
+        result = gildiag.watch(words, form)
     if result.code != 0:
         return "the program failed (%d): %s" % (result.code, result.err.decode()[-300:])
     if result.report is None:
         return "no report: " + result.message
     verdict, advice = result.report["verdict"], result.report["recommendation"]
     if verdict["class"] in row.classes and advice["action"] in row.actions:
+        rules.append(verdict["rule"])
         return None
     reasons = ", ".join(reason["text"] for reason in verdict["reasons"] + verdict["ruled_out"])
     return "%s/%s (%s; %s; %s)" % (verdict["class"], advice["action"], verdict["rule"],
                                    verdict["confidence"], reasons)
 
 
-def check(row, python, form, note):
+def check(row, python, form, rules, note):
     """Asks until the answer is right, or wrong often enough to be believed."""
     said, misses, disturbed = "", 0, 0
     words = row.words(python)
     while misses < TRIES and disturbed < DISTURBED_TRIES:
         began, others = time.monotonic(), cpu_of_others()
-        said = ask(row, words, form)
+        said = ask(row, words, form, rules)
         if said is None:
             return None
         share = (cpu_of_others() - others) / (time.monotonic() - began) / os.cpu_count()
@@ -90,13 +108,14 @@ class Table:
 
     def __init__(self, pythons_found):
         self.pythons, self.runs, self.missed, self.wrong = pythons_found, 0, 0, []
+        self.rules = collections.defaultdict(list)  # that spoke, by row, where the answer was right
 
     def cell(self, row, python, form):
         def note(said):
             self.missed += 1
             print("  missed: %s %s %s: %s" % (row.name, python and python.version, form, said), flush=True)
 
-        said = check(row, python, form, note)
+        said = check(row, python, form, self.rules[row.name], note)
         if said is not None:
             self.wrong.append("%s on %s, %s: %s, not %s/%s" % (
                 row.name, python and python.version, form, said, "|".join(row.classes),
@@ -121,6 +140,22 @@ class Table:
                       flush=True)
 
 
+def check_proofs(said):
+    """Each rule of verdict.c names the row that proves it and the one that flips it."""
+    wrong, checked = [], 0
+    with open(os.path.join(gildiag.ROOT, "report", "analysis", "verdict.c")) as source:
+        rules = re.findall(r'/\* proved by (\S+), flipped by (\S+) \*/\s*{ "(\S+)",', source.read())
+    for proof, flip, rule in rules:
+        if proof in said and flip in said:
+            checked += 1
+            if set(said[proof]) != {rule}:
+                wrong.append("%s is to prove %s, and %s spoke" % (proof, rule, set(said[proof])))
+            if rule in said[flip]:
+                wrong.append("%s is to flip %s, which spoke" % (flip, rule))
+    print("proofs: %d of %d rules checked" % (checked, len(rules)))
+    return wrong if rules else ["there are no rules"]
+
+
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--rounds", type=int, default=1)
@@ -131,6 +166,7 @@ def main():
     print("truth: %d rows on %s" % (len(rows), ", ".join(map(str, table.pythons))), flush=True)
     for _ in range(options.rounds):
         table.run(rows)
+    table.wrong += check_proofs(table.rules)
     for text in table.wrong:
         print("WRONG " + text)
     print("truth: %d of %d right, %d tries missed, %.0f s" % (

@@ -1,6 +1,6 @@
-"""Waits for a child that computes: children.py run|poll|helpers [clean].
+"""Waits for a child that computes, or waits: children.py run|waits|poll|helpers [clean].
 
-run: subprocess.run; poll: Popen.wait with a timeout, which polls up to Python 3.14 (trap 11); helpers:
+run, waits: subprocess.run; poll: Popen.wait with a timeout, which polls up to Python 3.14 (trap 11); helpers:
 a multiprocessing.Queue whose feeder thread sends, and a child that computes (trap 32).  With "clean"
 the child's environment is, so nobody follows it (trap 12).
 """
@@ -25,6 +25,8 @@ def main():
         env = {k: v for k, v in env.items() if k != "LD_PRELOAD" and "GILDIAG" not in k}
     if sys.argv[1] == "run":
         subprocess.run([sys.executable, "-c", CODE], env=env, check=True)
+    elif sys.argv[1] == "waits":
+        subprocess.run(["sleep", "0.9"], env=env, check=True)
     elif sys.argv[1] == "poll":
         subprocess.Popen([sys.executable, "-c", CODE], env=env).wait(timeout=30)
     else:

@@ -1,7 +1,8 @@
-"""Waits for sockets: waiting.py THREADS [lock] [busy N] [plain].
+"""Waits for sockets: waiting.py THREADS [lock] [busy N] [long].
 
 THREADS threads (0: the main thread) ask a remote server again and again; with "lock" each asks under
-one lock, with "busy N" only N threads ask and the others wait for work.
+one lock, with "busy N" only N threads ask and the others wait for work; "long" is longer, in waits
+and altogether.
 """
 import queue
 import sys
@@ -11,6 +12,7 @@ import time
 from wait_server import Remote
 
 threads = int(sys.argv[1])
+delay_ms, seconds = (50, 8.2) if "long" in sys.argv else (15, 0.9)
 lock = threading.Lock() if "lock" in sys.argv else None
 busy = int(sys.argv[sys.argv.index("busy") + 1]) if "busy" in sys.argv else threads
 
@@ -20,14 +22,14 @@ def ask_until(remote, end):
     while time.monotonic() < end:
         if lock:
             with lock:
-                remote.ask(15, connection)
+                remote.ask(delay_ms, connection)
         else:
-            remote.ask(15, connection)
+            remote.ask(delay_ms, connection)
     connection.close()
 
 
 with Remote() as remote:
-    end = time.monotonic() + 0.9
+    end = time.monotonic() + seconds
     if not threads:
         ask_until(remote, end)
     work = queue.Queue()
