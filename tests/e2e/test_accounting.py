@@ -61,7 +61,7 @@ class Computing(unittest.TestCase):
                 "from work import compute_with_gil, compute_without_gil\n"
                 "def body(f):\n"
                 "    for _ in range(8): f(0.05); time.sleep(0.01)\n"
-                "    print(json.dumps([threading.get_native_id(), time.thread_time()]), flush=True)\n"
+                "    sys.stdout.write(json.dumps([threading.get_native_id(), time.thread_time()]) + '\\n')\n"
                 "ts = [threading.Thread(target=body, args=(f,)) for f in"
                 " (compute_with_gil, compute_with_gil, compute_without_gil)]\n"
                 "[t.start() for t in ts]; [t.join() for t in ts]\n")
