@@ -1,0 +1,111 @@
+"""Sampled stacks against what a program says of itself: function, file, line, for every frame."""
+import collections
+import json
+import os
+import re
+import unittest
+
+import gildiag
+import pythons
+
+FOUND = pythons.supported(pythons.find())
+
+
+def stacks_of(result):
+    """Seconds by stack, of sleeps: what gildiag saw."""
+    seen = collections.Counter()
+    for stack in result.report["stacks"]:
+        if stack["cause"] == "sleep":
+            frames = tuple((frame["file"], frame["line"], frame["function"]) for frame in stack["frames"])
+            seen[frames] += stack["wait_s"]
+    return seen
+
+
+class AgainstThePrograms(unittest.TestCase):
+    def check(self, python, form, words):
+        result = gildiag.watch([python.path, "stacks.py"] + words, form)
+        self.assertEqual((result.code, result.err), (0, b""))
+        truth = collections.Counter()
+        for seconds, stack in json.loads(result.out):
+            truth[tuple(map(tuple, stack))] += seconds
+        seen = stacks_of(result)
+        self.assertGreaterEqual(len(truth), 20)
+        # What this program cannot have done.
+        for stack in seen:
+            self.assertIn(stack, truth)
+        short = {stack for stack in truth if "short_waits" in stack[0][2]}
+        self.assertEqual(len(short), 1)
+        for stack, seconds in truth.items():
+            # Long waits are weighed to the tick, but for what the one before left over.
+            bound = 0.15 * seconds if stack in short else 0.003 * (5 if words else 1) + 0.02 * seconds
+            self.assertLess(abs(seen[stack] - seconds), bound, (stack, seen[stack], seconds))
+        return result
+
+    def test_stacks_are_the_program_s_own(self):
+        for python in FOUND:
+            for form in gildiag.FORMS:
+                for words in ([], ["threads"]):
+                    with self.subTest(python=str(python), form=form, words=words):
+                        self.check(python, form, words)
+
+    def test_the_report_names_the_line_that_waits(self):
+        with open(os.path.join(gildiag.WORKLOADS, "stacks.py")) as source:
+            line = 1 + [i for i, text in enumerate(source) if "time.sleep(0.0002)" in text][0]
+        for python in FOUND:
+            with self.subTest(python=str(python)):
+                with gildiag.Trial("run") as trial:
+                    done = trial.run([python.path, os.path.join(gildiag.WORKLOADS, "stacks.py")])
+                    text = done.stderr.decode()
+                self.assertRegex(text, r"waits +\S+ m?s +stacks.py:%d short_waits\(\) +sleep" % line)
+
+
+class OfThreadsThatFight(unittest.TestCase):
+    def test_waits_for_the_gil_name_what_ran(self):
+        code = ("import threading, time\n"
+                "def fight():\n"
+                "    end = time.monotonic() + 0.5\n"
+                "    while time.monotonic() < end:\n"
+                "        sum(range(1000))\n"
+                "threads = [threading.Thread(target=fight) for _ in range(3)]\n"
+                "[thread.start() for thread in threads]\n"
+                "[thread.join() for thread in threads]\n")
+        for python in FOUND:
+            with self.subTest(python=str(python)):
+                result = gildiag.watch([python.path, "-c", code], "run")
+                waited = collections.Counter()
+                for stack in result.report["stacks"]:
+                    if stack["cause"] == "gil":
+                        waited[stack["frames"][0]["function"]] += stack["wait_s"]
+                self.assertGreater(waited["fight"], 0.9 * sum(waited.values()))
+                self.assertGreater(waited["fight"], 0.7)
+
+
+class OfAnUnknownPython(unittest.TestCase):
+    """What cannot be read gives no frames, and the report says so."""
+
+    def test_before_3_8(self):
+        old = [python for python in pythons.find() if python.minor < (3, 8)]
+        if not old:
+            self.skipTest("there is no CPython before 3.8")
+        for python in old:
+            with self.subTest(python=str(python)):
+                result = gildiag.watch([python.path, "-c", "import time; time.sleep(0.4)"], "run")
+                frames = [frame for stack in result.report["stacks"] for frame in stack["frames"]]
+                self.assertGreater(len(frames), 0)
+                self.assertEqual([frame for frame in frames if re.search(r"\.py$|<string>", frame["file"] or "")], [])
+
+
+class OfC(unittest.TestCase):
+    def test_callers_are_named(self):
+        result = gildiag.watch([os.path.join(gildiag.PROGRAMS, "waits"), "socket"], "run")
+        waited = collections.Counter()
+        for stack in result.report["stacks"]:
+            frame = stack["frames"][0]
+            waited[(os.path.basename(frame["file"] or ""), frame["function"])] += stack["wait_s"]
+        (file, function), seconds = waited.most_common(1)[0]
+        self.assertEqual(file, "waits.c")
+        self.assertGreater(seconds, 0.9 * sum(waited.values()))
+
+
+if __name__ == "__main__":
+    unittest.main()
