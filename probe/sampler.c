@@ -45,7 +45,8 @@ struct sampler {
 	bool is_ending;
 	int folder;
 	struct gd_tree tree;
-	uint64_t started_ns, next_ns, totals_ns, modules_ns, store_ns, alone_ns;
+	uint64_t started_ns, next_ns, totals_ns, modules_ns, store_ns, keep_ns, alone_ns;
+	unsigned long copies;
 	uint64_t random;
 };
 
@@ -148,6 +149,16 @@ static void store_all(struct sampler *sampler)
 		gd_kernel_note_totals(target);
 		gd_store_write_target(sampler->folder, target, false);
 	}
+}
+
+static void keep_all(struct sampler *sampler)
+{
+	unsigned long copy = ++sampler->copies;
+
+	gd_store_keep(sampler->folder, GD_SESSION_TREE, copy);
+	for (struct gd_target *target = sampler->tree.targets; target; target = target->next)
+		gd_store_keep_target(sampler->folder, target, copy);
+	gd_store_forget(sampler->folder, copy);
 }
 
 /* ---- The socket ------------------------------------------------------------------------------ */
@@ -310,6 +321,10 @@ static void run_due(struct sampler *sampler)
 	if (now_ns >= sampler->store_ns) {
 		store_all(sampler);
 		sampler->store_ns = now_ns + STORE_NS;
+		if (now_ns >= sampler->keep_ns) {
+			keep_all(sampler);
+			sampler->keep_ns = now_ns + GD_KEEP_NS;
+		}
 	}
 }
 
@@ -377,6 +392,7 @@ static void run(struct sampler *sampler)
 	sampler->totals_ns = sampler->started_ns + TOTALS_NS / 4;
 	sampler->modules_ns = sampler->started_ns + TOTALS_NS;
 	sampler->store_ns = sampler->started_ns + STORE_NS;
+	sampler->keep_ns = sampler->started_ns + GD_KEEP_FROM_NS;
 	while (!is_over(sampler)) {
 		wait_for_news(sampler);
 		run_due(sampler);

@@ -5,9 +5,12 @@
  */
 #include "store.h"
 #include "clock.h"
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 static int write_all(void *to, const void *from, size_t size_bytes, uint64_t offset)
@@ -49,11 +52,59 @@ int gd_store_write(int folder, void *image, const char *name, bool is_gone)
 	return err;
 }
 
-int gd_store_write_target(int folder, struct gd_target *target, bool is_gone)
+#define NAME_BYTES 64
+
+static void name_target(const struct gd_target *target, char ret_name[NAME_BYTES])
 {
 	const struct gd_file_header *header = target->image;
-	char name[64];
 
-	snprintf(name, sizeof(name), "%d.%llu", header->pid, (unsigned long long)header->start_ns);
+	snprintf(ret_name, NAME_BYTES, "%d.%llu", header->pid,
+		 (unsigned long long)header->start_ns);
+}
+
+int gd_store_write_target(int folder, struct gd_target *target, bool is_gone)
+{
+	char name[NAME_BYTES];
+
+	name_target(target, name);
 	return gd_store_write(folder, target->image, name, is_gone);
+}
+
+/* ---- Earlier copies -------------------------------------------------------------------------- */
+
+/* A write renames a new file over the old one, so a second name keeps what was there. */
+void gd_store_keep(int folder, const char *name, unsigned long copy)
+{
+	char kept[NAME_BYTES + 24];
+
+	snprintf(kept, sizeof(kept), "%s%c%lu", name, GD_SESSION_COPY, copy);
+	linkat(folder, name, folder, kept, 0);
+}
+
+void gd_store_keep_target(int folder, const struct gd_target *target, unsigned long copy)
+{
+	char name[NAME_BYTES];
+
+	name_target(target, name);
+	gd_store_keep(folder, name, copy);
+}
+
+void gd_store_forget(int folder, unsigned long copy)
+{
+	int fd = openat(folder, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	DIR *directory = fd >= 0 ? fdopendir(fd) : NULL;
+	const struct dirent *entry;
+
+	if (!directory) {
+		if (fd >= 0)
+			close(fd);
+		return;
+	}
+	while ((entry = readdir(directory))) {
+		const char *mark = strchr(entry->d_name, GD_SESSION_COPY);
+
+		if (mark && strtoul(mark + 1, NULL, 10) + GD_KEEP_COPIES <= copy)
+			unlinkat(folder, entry->d_name, 0);
+	}
+	closedir(directory);
 }

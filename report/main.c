@@ -13,9 +13,10 @@ static void print_help(FILE *out)
 {
 	fprintf(out, "gildiag: is this program waiting, or computing?\n\n");
 	for (size_t i = 0; i < COMMAND_COUNT; i++)
-		fprintf(out, "  gildiag %-7s %-42s %s\n", commands[i]->name, commands[i]->usage,
+		fprintf(out, "  gildiag %-7s%-11s %s\n", commands[i]->name, commands[i]->brief,
 			commands[i]->summary);
-	fprintf(out, "\n  gildiag COMMAND --help   its options\n  gildiag --version\n");
+	fprintf(out, "\n  gildiag run --help         its options, and so for each command\n"
+		     "  gildiag --version\n");
 }
 
 int main(int argc, char **argv)

@@ -302,5 +302,6 @@ GD_ASSERT_SIZE(gd_hello, 16);
 #define GD_SESSION_MARKER "gildiag.session" /* held with flock while a sampler works */
 #define GD_SESSION_SOCKET "sampler.sock"
 #define GD_SESSION_TREE   "tree" /* the sampler's own file */
+#define GD_SESSION_COPY   '@'    /* after a file's name, and a number: an earlier copy of it */
 
 #endif

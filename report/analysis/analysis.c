@@ -74,6 +74,10 @@ static void count_unfollowed(const struct gd_session_model *session, struct gd_a
 	double children_s = 0, followed_s = 0;
 	uint64_t reaped = 0, followed = 0;
 
+	/* The kernel adds a child's whole life when it ends, what was before a window included. */
+	if (!isnan(session->since_s))
+		return;
+
 	for (size_t i = 0; i < session->process_count; i++) {
 		const struct gd_process_model *process = &session->processes[i];
 

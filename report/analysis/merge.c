@@ -44,12 +44,15 @@ static int join_arrays(const struct gd_session_model *session, struct gd_process
 
 static void join_sums(const struct gd_session_model *session, struct gd_process_model *merged)
 {
+	double born_s = INFINITY;
+
 	merged->threads_born = merged->pipe_bytes = 0;
 	memset(merged->lost, 0, sizeof(merged->lost));
 	memset(merged->lost_rows, 0, sizeof(merged->lost_rows));
 	for (size_t i = 0; i < session->process_count; i++) {
 		const struct gd_process_model *one = &session->processes[i];
 
+		born_s = fmin(born_s, one->end_s - one->life_s);
 		merged->start_s = fmin(merged->start_s, one->start_s);
 		merged->end_s = fmax(merged->end_s, one->end_s);
 		merged->threads_born += one->threads_born;
@@ -64,6 +67,7 @@ static void join_sums(const struct gd_session_model *session, struct gd_process_
 		for (unsigned int k = 1; k < GD_SECTION_COUNT; k++)
 			merged->lost_rows[k] += one->lost_rows[k];
 	}
+	merged->life_s = merged->end_s - born_s;
 }
 
 int gd_merge(const struct gd_session_model *session, const struct gd_process_model *main,

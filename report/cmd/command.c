@@ -29,7 +29,8 @@ bool gd_command_parse(const struct gd_command *command, int argc, char **argv, v
 		return false;
 	}
 	if (help) {
-		printf("gildiag %s %s\n%s.\n\n", command->name, command->usage, command->summary);
+		printf("gildiag %s %s\n\n  %s\n\n", command->name, command->usage,
+		       command->summary);
 		gd_options_print(command->options, stdout);
 		*ret_code = GD_EXIT_OK;
 		return false;

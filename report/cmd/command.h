@@ -12,6 +12,7 @@
 struct gd_command {
 	const char *name;
 	const char *usage;   /* what follows the name */
+	const char *brief;   /* the same in a few letters, for the list of commands */
 	const char *summary; /* one line */
 	const struct gd_option *options;
 	/* argv[0] is the command's name.  Returns the exit code. */

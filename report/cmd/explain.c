@@ -38,7 +38,7 @@ int gd_explain(const char *path, const struct gd_explain *how, FILE *out, struct
 	int err;
 
 	gd_session_flush(path);
-	err = gd_load_session(path, &session, diag);
+	err = gd_load_session(path, how->last_s, &session, diag);
 	if (err)
 		return err;
 	for (size_t i = 0; i < session->process_count; i++)

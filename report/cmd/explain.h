@@ -8,6 +8,7 @@
 
 struct gd_explain {
 	const char *format; /* "text" or "json" */
+	double last_s;      /* of a long recording only the end; 0: all */
 	bool verbose;
 	bool no_color;
 };

@@ -75,6 +75,6 @@ void gd_options_print(const struct gd_option *table, FILE *out)
 		snprintf(left, sizeof(left), "%c%c%s --%s%s%s", table[i].letter ? '-' : ' ',
 			 table[i].letter ? table[i].letter : ' ', table[i].letter ? "," : " ",
 			 table[i].name, *value ? " " : "", value);
-		fprintf(out, "  %-28s %s\n", left, table[i].help);
+		fprintf(out, "  %-24s %s\n", left, table[i].help);
 	}
 }

@@ -9,7 +9,7 @@ struct record_values {
 
 static const struct gd_option record_options[] = {
 	{ "output", 'o', GD_OPTION_TEXT, offsetof(struct record_values, output), "DIR",
-	  "where to record (default: a new folder in gildiag.data)" },
+	  "where to record (default: a new one in gildiag.data)" },
 	{ "help", 'h', GD_OPTION_HELP, 0, NULL, "this help" },
 	GD_OPTION_END,
 };
@@ -39,7 +39,8 @@ static int run(const struct gd_command *command, int argc, char **argv)
 
 const struct gd_command gd_cmd_record = {
 	.name = "record",
-	.usage = "[-o DIR] [--] CMD... | SCRIPT.py ... | -m MODULE ...",
+	.usage = "[OPTIONS] [--] COMMAND | SCRIPT.py | -m MODULE  [ARGS]",
+	.brief = "COMMAND...",
 	.summary = "measure a program; report explains it",
 	.options = record_options,
 	.run = run,

@@ -12,7 +12,7 @@ struct run_values {
 
 static const struct gd_option run_options[] = {
 	{ "output", 'o', GD_OPTION_TEXT, offsetof(struct run_values, output), "DIR",
-	  "where to record (default: a new folder in gildiag.data)" },
+	  "where to record (default: a new one in gildiag.data)" },
 	{ "format", 'f', GD_OPTION_TEXT, offsetof(struct run_values, format), "FORMAT",
 	  "of the report: text (default) or json" },
 	{ "verbose", 'v', GD_OPTION_FLAG, offsetof(struct run_values, verbose), NULL,
@@ -47,7 +47,9 @@ static int run(const struct gd_command *command, int argc, char **argv)
 	if (code >= 0)
 		return code;
 	folder = started.folder;
-	how = (struct gd_explain){ values.format, values.verbose, values.no_color };
+	how = (struct gd_explain){ .format = values.format,
+				   .verbose = values.verbose,
+				   .no_color = values.no_color };
 	if (folder && gd_explain(folder, &how, stderr, &diag) != 0)
 		gd_command_fail(command, GD_EXIT_ERROR, &diag);
 	return gd_start_finish(&started);
@@ -55,7 +57,8 @@ static int run(const struct gd_command *command, int argc, char **argv)
 
 const struct gd_command gd_cmd_run = {
 	.name = "run",
-	.usage = "[-o DIR] [--] CMD... | SCRIPT.py ... | -m MODULE ...",
+	.usage = "[OPTIONS] [--] COMMAND | SCRIPT.py | -m MODULE  [ARGS]",
+	.brief = "COMMAND...",
 	.summary = "measure a program, then explain it",
 	.options = run_options,
 	.run = run,

@@ -173,12 +173,18 @@ static bool is_our_file(const char *name)
 
 	if (strcmp(name, GD_SESSION_MARKER) == 0 || strcmp(name, GD_SESSION_SOCKET) == 0)
 		return true;
-	if (!isdigit((unsigned char)*at))
-		return false;
-	at += strspn(at, "0123456789");
-	if (*at++ != '.' || !isdigit((unsigned char)*at))
-		return false;
-	at += strspn(at, "0123456789");
+	if (strncmp(name, GD_SESSION_TREE, strlen(GD_SESSION_TREE)) == 0) {
+		at += strlen(GD_SESSION_TREE);
+	} else {
+		if (!isdigit((unsigned char)*at))
+			return false;
+		at += strspn(at, "0123456789");
+		if (*at++ != '.' || !isdigit((unsigned char)*at))
+			return false;
+		at += strspn(at, "0123456789");
+	}
+	if (*at == GD_SESSION_COPY && isdigit((unsigned char)at[1]))
+		at += 1 + strspn(at + 1, "0123456789");
 	return !*at || strcmp(at, ".new") == 0 || strcmp(at, ".own") == 0;
 }
 

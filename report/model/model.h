@@ -114,8 +114,9 @@ struct gd_process_model {
 	bool has_exit_code, was_collected;
 	int exit_code;
 	bool clock_is_tsc;
-	double start_s, end_s;  /* CLOCK_MONOTONIC */
+	double start_s, end_s;  /* CLOCK_MONOTONIC; the start of what is told here */
 	double steady_s;        /* the same; NAN: no sampler saw it */
+	double life_s;          /* all of it, also where only its end is told */
 	double started_epoch_s; /* for humans */
 	uint64_t threads_born;
 	uint32_t cpus, cpus_online; /* 0: unknown */
@@ -159,6 +160,7 @@ struct gd_session_model {
 	struct gd_process_model *processes; /* in order of start */
 	size_t process_count;
 	size_t unreadable; /* files that were refused */
+	double since_s;    /* CLOCK_MONOTONIC: only what was since then; NAN: all */
 	bool has_sampler_seen;
 	struct gd_process_model *tree; /* joints and samples of all at once; NULL: not seen */
 	struct gd_short_model *shorts;

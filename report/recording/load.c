@@ -219,10 +219,13 @@ static int load_facts(const struct gd_file *file, const struct gd_process *row,
 	process->was_collected = row->samples > 0;
 	process->clock_is_tsc = row->clock == GD_CLOCK_TSC;
 	process->start_s = (double)row->first.monotonic_ns / 1e9;
+	if (file->since_ns > row->first.monotonic_ns)
+		process->start_s = (double)file->since_ns / 1e9;
 	process->end_s = find_end(file, row, map);
 	if (!(process->end_s >= process->start_s))
 		process->end_s = process->start_s;
 	process->steady_s = row->steady_ns ? (double)row->steady_ns / 1e9 : NAN;
+	process->life_s = process->end_s - (double)row->first.monotonic_ns / 1e9;
 	process->started_epoch_s = (double)file->header->start_realtime_ns / 1e9;
 	process->threads_born = row->threads_born;
 	process->children_cpu_s = (double)(row->children_cpu_ns > row->seen_children_cpu_ns

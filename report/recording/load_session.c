@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /* All files of one recording, in order of start. */
 #include "load_tree.h"
+#include "window.h"
 #include <base/cleanup.h>
 #include <ctype.h>
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <math.h>
 #include <string.h>
 
 #define FILES_MAX 10000
@@ -34,34 +36,36 @@ static int compare_start(const void *a, const void *b)
 	return (x > y) - (x < y);
 }
 
-static int load_file(int folder, const char *name, struct gd_session_model *session,
-		     struct gd_diag *diag)
+static int load_file(int folder, const char *name, const struct gd_window *window,
+		     struct gd_session_model *session, struct gd_diag *diag)
 {
+	struct gd_process_model *process = &session->processes[session->process_count];
 	gd_autofree char *path = NULL;
 	struct gd_file file = { 0 };
 	int err;
 
 	if (asprintf(&path, "%s/%s", session->path, name) < 0)
 		return -ENOMEM;
-	err = gd_file_open(folder, name, path, &file, diag);
+	err = gd_window_open(folder, name, path, window, &file, diag);
 	if (!err)
-		err = gd_load_process(&file, session->pool,
-				      &session->processes[session->process_count]);
-	if (!err)
+		err = gd_load_process(&file, session->pool, process);
+	/* What had ended before the window is not in it. */
+	if (!err && process->end_s > (double)window->since_ns / 1e9)
 		session->process_count++;
 	gd_file_close(&file);
 	return err;
 }
 
 static int load_files(int folder, struct dirent **names, size_t count,
-		      struct gd_session_model *session, struct gd_diag *diag)
+		      const struct gd_window *window, struct gd_session_model *session,
+		      struct gd_diag *diag)
 {
 	struct gd_diag first = { "" };
 	int first_err = 0;
 
 	for (size_t i = 0; i < count; i++) {
 		struct gd_diag one = { "" };
-		int err = load_file(folder, names[i]->d_name, session, &one);
+		int err = load_file(folder, names[i]->d_name, window, session, &one);
 
 		if (err == -ENOMEM)
 			return gd_diag_set(diag, err, "no memory to load %s", session->path);
@@ -81,23 +85,28 @@ static int load_files(int folder, struct dirent **names, size_t count,
 			   session->path);
 }
 
-int gd_load_session(const char *path, struct gd_session_model **ret_session, struct gd_diag *diag)
+int gd_load_session(const char *path, double last_s, struct gd_session_model **ret_session,
+		    struct gd_diag *diag)
 {
 	gd_autoclose int folder = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	gd_cleanup(free_names) struct dirent **names = NULL;
 	gd_autofree char *absolute = realpath(path, NULL);
 	struct gd_session_model *session;
 	struct gd_pool *pool = gd_pool_new();
+	struct gd_window window = { 0 };
 	int count, err;
 
 	if (folder < 0) {
 		gd_pool_free(pool);
 		return gd_diag_set(diag, -errno, "cannot read %s: %s", path, strerror(errno));
 	}
+	if (last_s > 0)
+		window = gd_window_find(folder, last_s);
 	count = scandirat(folder, ".", &names, is_file_of_process, NULL);
 	session = pool ? gd_pool_alloc(pool, 1, sizeof(*session)) : NULL;
 	if (session && count >= 0 && count <= FILES_MAX) {
 		session->pool = pool;
+		session->since_s = window.since_ns ? (double)window.since_ns / 1e9 : NAN;
 		session->path = gd_pool_text(pool, absolute ? absolute : path, 4096);
 		session->processes =
 			gd_pool_alloc(pool, (size_t)count + 1, sizeof(*session->processes));
@@ -106,8 +115,8 @@ int gd_load_session(const char *path, struct gd_session_model **ret_session, str
 		err = gd_diag_set(diag, -ENOMEM, "cannot load %s: no memory, or too many files",
 				  path);
 	else
-		err = load_files(folder, names, (size_t)count, session, diag);
-	if (!err && (gd_load_tree(folder, session) || gd_load_join_pipes(session)))
+		err = load_files(folder, names, (size_t)count, &window, session, diag);
+	if (!err && (gd_load_tree(folder, &window, session) || gd_load_join_pipes(session)))
 		err = gd_diag_set(diag, -ENOMEM, "no memory to load %s", path);
 	for (int i = 0; i < count; i++)
 		free(names[i]);

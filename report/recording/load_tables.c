@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* GILs, locks and kinds of instants: row by row from ticks to seconds. */
 #include "load_parts.h"
+#include "since.h"
 #include <errno.h>
 #include <math.h>
 #include <stdlib.h>
@@ -27,6 +28,11 @@ static double percentile(const uint32_t *hist, double share)
 			return (hist_edge(i) + hist_edge(i + 1)) / 2;
 	}
 	return NAN;
+}
+
+static double max_s(const struct gd_clock_map *map, uint64_t ticks)
+{
+	return ticks == GD_NOT_KNOWN ? NAN : gd_clock_span_s(map, ticks);
 }
 
 static int compare_blame(const void *a, const void *b)
@@ -73,8 +79,8 @@ int gd_load_gils(const struct gd_file *file, struct gd_pool *pool, const struct 
 		gil->hold_s = gd_clock_span_s(map, row.hold);
 		gil->wait_s = gd_clock_span_s(map, row.wait);
 		gil->hold_long_s = gd_clock_span_s(map, row.hold_long);
-		gil->hold_max_s = gd_clock_span_s(map, row.hold_max);
-		gil->wait_max_s = gd_clock_span_s(map, row.wait_max);
+		gil->hold_max_s = max_s(map, row.hold_max);
+		gil->wait_max_s = max_s(map, row.wait_max);
 		gil->hold_p50_s = percentile(row.hold_hist, 0.5) * map->s_per_tick;
 		gil->hold_p99_s = percentile(row.hold_hist, 0.99) * map->s_per_tick;
 		gil->wait_p50_s = percentile(row.wait_hist, 0.5) * map->s_per_tick;
@@ -113,9 +119,9 @@ int gd_load_locks(const struct gd_file *file, struct gd_pool *pool, const struct
 		lock->released = row.released;
 		lock->posted = row.posted;
 		lock->wait_s = gd_clock_span_s(map, row.wait);
-		lock->wait_max_s = gd_clock_span_s(map, row.wait_max);
+		lock->wait_max_s = max_s(map, row.wait_max);
 		lock->hold_s = gd_clock_span_s(map, row.hold);
-		lock->hold_max_s = gd_clock_span_s(map, row.hold_max);
+		lock->hold_max_s = max_s(map, row.hold_max);
 		lock->place = gd_places_of_site(places, row.site);
 		lock->holder_count = load_holders(row.holders, map, places, lock->holders);
 		process->lock_count++;

@@ -20,6 +20,8 @@ static int load_shorts(const struct gd_file *file, struct gd_session_model *sess
 		struct gd_short row;
 
 		gd_file_entry(file, GD_SECTION_SHORTS, i, &row, sizeof(row));
+		if (row.end_ns < file->since_ns)
+			continue;
 		one->pid = row.pid;
 		one->ppid = row.ppid;
 		one->start_s = (double)row.start_ns / 1e9;
@@ -36,7 +38,7 @@ static int load_shorts(const struct gd_file *file, struct gd_session_model *sess
 	return 0;
 }
 
-int gd_load_tree(int folder, struct gd_session_model *session)
+int gd_load_tree(int folder, const struct gd_window *window, struct gd_session_model *session)
 {
 	struct gd_process_model *tree;
 	struct gd_clock_map no_clock = { .s_per_tick = 1e-9 };
@@ -44,7 +46,7 @@ int gd_load_tree(int folder, struct gd_session_model *session)
 	struct gd_file file;
 	int err;
 
-	if (gd_file_open(folder, GD_SESSION_TREE, GD_SESSION_TREE, &file, NULL) != 0)
+	if (gd_window_open(folder, GD_SESSION_TREE, GD_SESSION_TREE, window, &file, NULL) != 0)
 		return 0;
 	tree = gd_pool_alloc(session->pool, 1, sizeof(*tree));
 	err = tree ? gd_load_joints(&file, session->pool, tree) : -ENOMEM;

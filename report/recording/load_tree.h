@@ -4,12 +4,13 @@
 #define GD_LOAD_TREE_H
 
 #include "load.h"
+#include "window.h"
 
 /*
  * Reads the sampler's own file of a session, if it is there: the picture of all processes at once,
- * and short records.  0 or -ENOMEM; a file that is damaged or absent leaves the session without.
+ * and short records, as far as they are in the window.  0 or -ENOMEM; a file that is damaged or absent leaves the session without.
  */
-int gd_load_tree(int folder, struct gd_session_model *session);
+int gd_load_tree(int folder, const struct gd_window *window, struct gd_session_model *session);
 
 /*
  * A pipe between two followed processes is no wait for the outside: moves what was waited there to

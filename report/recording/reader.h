@@ -15,6 +15,7 @@ struct gd_file {
 	size_t size_bytes;
 	const struct gd_file_header *header;
 	struct gd_section sections[GD_SECTION_COUNT]; /* by kind; zero where absent */
+	uint64_t since_ns; /* CLOCK_MONOTONIC from which on it tells; 0: all (see since.h) */
 };
 
 /*

@@ -82,23 +82,25 @@ static json_t *make_recording(const struct gd_analysis *analysis)
 	json_array_append_new(sources, json_string("agent"));
 	if (collected)
 		json_array_append_new(sources, json_string("sampler"));
-	return json_pack(
-		"{s:o, s:o, s:o, s:b, s:o, s:{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}, s:o}",
-		"path", gd_json_text(session->path), "started",
-		make_started(session->processes[0].started_epoch_s), "duration_s",
-		gd_json_number(end_s - session->processes[0].start_s), "complete",
-		(int)(complete && !session->unreadable), "sources", sources, "lost", "processes",
-		gd_json_integer(session->unreadable + unfollowed), "threads",
-		gd_json_integer(lost[GD_LOST_THREADS]), "locks",
-		gd_json_integer(rows[GD_SECTION_LOCKS]), "sites",
-		gd_json_integer(rows[GD_SECTION_STRINGS] + rows[GD_SECTION_FRAMES] +
-				rows[GD_SECTION_STACKS] + rows[GD_SECTION_SAMPLES]),
-		"samples", gd_json_integer(rows[GD_SECTION_JOINT]), "events",
-		gd_json_integer(lost[GD_LOST_NESTED]), "descriptors",
-		gd_json_integer(lost[GD_LOST_FDS] + lost[GD_LOST_EPOLLS]), "gils",
-		gd_json_integer(rows[GD_SECTION_GILS]), "ended_threads",
-		gd_json_integer(rows[GD_SECTION_ENDED]), "overhead_share",
-		gd_json_number(analysis->overhead));
+	return json_pack("{s:o, s:o, s:o, s:o, s:b, s:o, s:{s:o, s:o, s:o, s:o, s:o, s:o, s:o, "
+			 "s:o, s:o}, s:o}",
+			 "path", gd_json_text(session->path), "started",
+			 make_started(session->processes[0].started_epoch_s), "duration_s",
+			 gd_json_number(end_s - session->processes[0].start_s), "last_s",
+			 isnan(session->since_s) ? json_null()
+						 : gd_json_number(end_s - session->since_s),
+			 "complete", (int)(complete && !session->unreadable), "sources", sources,
+			 "lost", "processes", gd_json_integer(session->unreadable + unfollowed),
+			 "threads", gd_json_integer(lost[GD_LOST_THREADS]), "locks",
+			 gd_json_integer(rows[GD_SECTION_LOCKS]), "sites",
+			 gd_json_integer(rows[GD_SECTION_STRINGS] + rows[GD_SECTION_FRAMES] +
+					 rows[GD_SECTION_STACKS] + rows[GD_SECTION_SAMPLES]),
+			 "samples", gd_json_integer(rows[GD_SECTION_JOINT]), "events",
+			 gd_json_integer(lost[GD_LOST_NESTED]), "descriptors",
+			 gd_json_integer(lost[GD_LOST_FDS] + lost[GD_LOST_EPOLLS]), "gils",
+			 gd_json_integer(rows[GD_SECTION_GILS]), "ended_threads",
+			 gd_json_integer(rows[GD_SECTION_ENDED]), "overhead_share",
+			 gd_json_number(analysis->overhead));
 }
 
 static json_t *make_machine(const struct gd_process_model *process)

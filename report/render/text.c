@@ -161,16 +161,21 @@ static void print_share(const struct page *page, const char *what, double share,
 		"####################", *note ? "  " : "", note);
 }
 
-static void print_shares(const struct page *page, const struct gd_judged *judged)
+static void print_shares(const struct page *page, const struct gd_judged *judged, double since_s)
 {
 	const struct gd_facts *f = &judged->facts;
-	char watched[24], active[24], note[80] = "", line[200];
+	char watched[24], life[24], active[24], part[60], note[80] = "", line[200];
 
 	snprintf(note, sizeof(note), ", %.0f %% idle", 100 * f->idle);
-	snprintf(line, sizeof(line), "of %s judged (of %s%s; %.0f looks at all threads; %.4g CPUs)",
-		 format_s(f->active_s, active),
-		 format_s(judged->process->end_s - judged->process->start_s, watched),
-		 f->idle >= 0.005 ? note : "", f->instants, f->cpus);
+	if (!isnan(since_s))
+		snprintf(part, sizeof(part), "the last %s of %s",
+			 format_s(judged->process->end_s - since_s, watched),
+			 format_s(judged->process->life_s, life));
+	else
+		snprintf(part, sizeof(part), "of %s", format_s(judged->process->life_s, life));
+	snprintf(line, sizeof(line), "of %s judged (%s%s; %.0f looks at all threads; %.4g CPUs)",
+		 format_s(f->active_s, active), part, f->idle >= 0.005 ? note : "", f->instants,
+		 f->cpus);
 	fputc('\n', page->out);
 	print_wrapped(page, line, 0);
 	note[0] = 0;
@@ -411,7 +416,7 @@ void gd_text_render(const struct gd_analysis *analysis, const struct gd_text_sty
 
 	print_headline(&page, judged);
 	print_advice(&page, analysis);
-	print_shares(&page, judged);
+	print_shares(&page, judged, analysis->session->since_s);
 	fputc('\n', out);
 	print_lines(&page, judged);
 	print_lock(&page, judged);

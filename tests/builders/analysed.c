@@ -3,6 +3,7 @@
 #include "analysed.h"
 #include <base/cleanup.h>
 #include <load.h>
+#include <math.h>
 #include <stdio.h>
 
 static void load(const struct gd_recording *recording, struct gd_session_model *session)
@@ -26,6 +27,7 @@ void gd_analysed_make(const struct gd_recording *recordings, size_t count,
 	struct gd_session_model *session = &ret_analysed->session;
 
 	*session = (struct gd_session_model){ .path = "/home/ada/gildiag.data/20251125T144503.4711",
+					      .since_s = NAN,
 					      .pool = gd_pool_new() };
 	session->processes = gd_pool_alloc(session->pool, count, sizeof(*session->processes));
 	for (size_t i = 0; i < count; i++)

@@ -125,9 +125,9 @@ class Trial:
                               stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                               stderr=subprocess.PIPE, env=clean_environment(LC_ALL="C.UTF-8"))
 
-    def json(self, where=None):
+    def json(self, *options, where=None):
         """The report as a dict; an AssertionError with gildiag's sentence where there is none."""
-        done = self.report("-f", "json", where=where)
+        done = self.report("-f", "json", *options, where=where)
         if done.returncode != 0:
             raise AssertionError("no report: " + done.stderr.decode("utf-8", "replace"))
         return json.loads(done.stdout)

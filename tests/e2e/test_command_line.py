@@ -58,6 +58,8 @@ class CommandLine(unittest.TestCase):
                 (["run", "-o"], "-o needs a value"), (["run", "--output"], "--output needs a value"),
                 (["run", "-f", "xml", "--", *touch], "no format xml"), (["run", "-f", "", "--", *touch], "no format"),
                 (["report", "-f", "xml"], "no format xml"), (["report", "--nothing"], "no option --nothing"),
+                (["report", "--last", "soon"], "--last needs a time"), (["report", "--last", "-5s"], "--last needs"),
+                (["report", "-l", "5x"], "--last needs"), (["report", "--last", ""], "--last needs"),
                 (["report", "one", "two"], "one recording, not 2"), (["report", "-o"], "-o needs a value")):
             with self.subTest(words=words):
                 self.assert_sentence(call(*words, cwd=self.folder), 2, pattern)

@@ -197,6 +197,59 @@ static void an_image_that_lies_leaves_nothing_behind(void **state)
 	assert_int_equal(gd_scratch_count("."), 0);
 }
 
+/* ---- Earlier copies -------------------------------------------------------------------------- */
+
+static uint64_t copied_ns(const char *path)
+{
+	gd_autoclose int folder = open(".", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	struct gd_diag diag = { "" };
+	struct gd_file file;
+	uint64_t ns;
+
+	if (gd_file_open(folder, path, path, &file, &diag) != 0)
+		fail_msg("%s", diag.text);
+	ns = file.header->copied_ns;
+	gd_file_close(&file);
+	return ns;
+}
+
+static void a_copy_that_is_kept_stays_as_it_was(void **state)
+{
+	gd_autoclose int folder = open(".", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	char kept[64];
+	uint64_t then;
+
+	(void)state;
+	snprintf(kept, sizeof(kept), "%s@1", name);
+	assert_int_equal(store(false), 0);
+	then = copied_ns(name);
+	gd_store_keep_target(folder, target, 1);
+	assert_int_equal(store(false), 0);
+	assert_int_equal(copied_ns(kept), then);
+	assert_true(copied_ns(name) > then);
+	assert_int_equal(unlink(kept), 0);
+}
+
+static void only_the_newest_copies_stay(void **state)
+{
+	gd_autoclose int folder = open(".", O_PATH | O_DIRECTORY | O_CLOEXEC);
+
+	(void)state;
+	gd_scratch_write("tree", "x", 1, 0600);
+	for (unsigned long copy = 1; copy <= 12; copy++) {
+		gd_store_keep(folder, "tree", copy);
+		gd_store_forget(folder, copy);
+		assert_int_equal(gd_scratch_count("."), 1 + (copy < GD_KEEP_COPIES ? copy : 4));
+	}
+	for (unsigned int copy = 9; copy <= 12; copy++) {
+		char kept[32];
+
+		snprintf(kept, sizeof(kept), "tree@%u", copy);
+		assert_int_equal(unlink(kept), 0);
+	}
+	assert_int_equal(unlink("tree"), 0);
+}
+
 #define TEST(test) cmocka_unit_test_setup_teardown(test, make_target, free_target)
 
 int main(void)
@@ -210,6 +263,8 @@ int main(void)
 		TEST(a_folder_that_may_not_be_written_is_an_error),
 		TEST(a_folder_that_is_gone_is_an_error),
 		TEST(an_image_that_lies_leaves_nothing_behind),
+		TEST(a_copy_that_is_kept_stays_as_it_was),
+		TEST(only_the_newest_copies_stay),
 	};
 
 	return cmocka_run_group_tests(tests, gd_scratch_enter, gd_scratch_leave);

@@ -184,8 +184,9 @@ static void where_one_may_not_write_the_next_place_is_taken(void **state)
 /* A finished recording; its age is its marker's. */
 static void make_old(const char *name, time_t second)
 {
-	static const char *const files[] = { GD_SESSION_MARKER, "12.345", "12.346.new",
-					     "12.347.own" };
+	static const char *const files[] = { GD_SESSION_MARKER, "12.345",   "12.346.new",
+					     "12.347.own",      "12.345@2", GD_SESSION_TREE,
+					     "tree.new",        "tree@2" };
 	struct timespec times[2] = { { second, 0 }, { second, 0 } };
 
 	assert_int_equal(mkdir(name, 0700), 0);

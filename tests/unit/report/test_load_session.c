@@ -25,7 +25,7 @@ static struct gd_session_model *load(const char *path)
 	struct gd_session_model *session = NULL;
 	struct gd_diag diag = { "" };
 
-	if (gd_load_session(path, &session, &diag) != 0)
+	if (gd_load_session(path, 0, &session, &diag) != 0)
 		fail_msg("%s", diag.text);
 	return session;
 }
@@ -93,7 +93,7 @@ static void without_a_good_file_the_first_refusal_speaks(void **state)
 	(void)state;
 	assert_int_equal(mkdir("bad", 0700), 0);
 	gd_scratch_write("bad/4.1000", "nothing", 7, 0600);
-	assert_int_equal(gd_load_session("bad", &session, &diag), -EMEDIUMTYPE);
+	assert_int_equal(gd_load_session("bad", 0, &session, &diag), -EMEDIUMTYPE);
 	assert_non_null(strstr(diag.text, "bad/4.1000 is no recording"));
 	assert_null(session);
 }
@@ -105,9 +105,9 @@ static void an_empty_folder_says_what_may_have_happened(void **state)
 
 	(void)state;
 	assert_int_equal(mkdir("nothing", 0700), 0);
-	assert_int_equal(gd_load_session("nothing", &session, &diag), -ENODATA);
+	assert_int_equal(gd_load_session("nothing", 0, &session, &diag), -ENODATA);
 	assert_non_null(strstr(diag.text, "nothing is empty"));
-	assert_int_equal(gd_load_session("missing", &session, &diag), -ENOENT);
+	assert_int_equal(gd_load_session("missing", 0, &session, &diag), -ENOENT);
 	assert_non_null(strstr(diag.text, "cannot read missing"));
 	assert_null(session);
 }

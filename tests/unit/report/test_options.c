@@ -108,11 +108,11 @@ static void the_help_lists_every_option_on_a_line(void **state)
 	(void)state;
 	gd_options_print(table, out);
 	fclose(out);
-	assert_string_equal(text, "  -o, --output DIR             where to\n"
-				  "  -f, --format FORMAT          of it\n"
-				  "  -v, --verbose                more\n"
-				  "      --no-color               plain\n"
-				  "  -h, --help                   this help\n");
+	assert_string_equal(text, "  -o, --output DIR         where to\n"
+				  "  -f, --format FORMAT      of it\n"
+				  "  -v, --verbose            more\n"
+				  "      --no-color           plain\n"
+				  "  -h, --help               this help\n");
 	free(text);
 }
 
