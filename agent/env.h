@@ -11,7 +11,10 @@ enum gd_env {
 #undef ENV
 };
 
-/* The value, borrowed from the environment; NULL where it is not set.  Context: constructor. */
+/*
+ * The value, borrowed from the environment; NULL where it is not set.  Context: where getenv() may
+ * be called: a constructor, an exec by name.
+ */
 static inline const char *gd_env_get(enum gd_env which)
 {
 	static const char *const names[] = {

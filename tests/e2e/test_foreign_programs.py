@@ -74,10 +74,12 @@ class Unwatched(Built):
         for name, compiler, package, _ in KINDS:
             if "static" in name:
                 continue
-            for starter in (["sh", "-c", '"$0" "$@"; exit $?'], ["env"], [sys.executable, "-S", "-c", spawn],
+            for starter in (["sh", "-c", '"$0" "$@"; exit $?'], ["env"], ["env", "PATH=/nowhere::" + self.folder], [sys.executable, "-S", "-c", spawn],
                             [sys.executable, "-S", "-c", run]):
                 with self.subTest(kind=name, starter=starter[-1]):
-                    words = [*starter, self.build(name, compiler, package), "41"]
+                    path = self.build(name, compiler, package)
+                    # Without a slash it is looked for in PATH.
+                    words = [*starter, name if "PATH=" in starter[-1] else path, "41"]
                     with gildiag.Trial("plain") as trial:
                         plain = trial.run(words, input=b"input")
                     self.assertEqual(plain.returncode, 41)
