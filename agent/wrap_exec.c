@@ -75,7 +75,8 @@ static const char *look_up(const char *file, char path[PATH_MAX])
 		return file;
 	at = at ? at : "/bin:/usr/bin"; /* glibc's own, CS_PATH */
 	for (;;) {
-		size_t length = strcspn(at, ":");
+		const char *end = strchr(at, ':');
+		size_t length = end ? (size_t)(end - at) : strlen(at);
 		struct gd_text text = gd_text_begin(path, PATH_MAX);
 
 		if (length < PATH_MAX) {
@@ -87,9 +88,9 @@ static const char *look_up(const char *file, char path[PATH_MAX])
 			    gd_syscall(SYS_faccessat, AT_FDCWD, path, X_OK) == 0)
 				return path;
 		}
-		if (!at[length])
+		if (!end)
 			return NULL;
-		at += length + 1;
+		at = end + 1;
 	}
 }
 
