@@ -9,6 +9,8 @@ import unittest
 import gildiag
 import pythons
 
+ALONE = True
+
 COMPUTING = ("cpu_gil_s", "cpu_free_s")
 
 

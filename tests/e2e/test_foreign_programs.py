@@ -74,7 +74,8 @@ class Unwatched(Built):
         for name, compiler, package, _ in KINDS:
             if "static" in name:
                 continue
-            for starter in (["sh", "-c", '"$0" "$@"; exit $?'], ["env"], ["env", "PATH=/nowhere::" + self.folder], [sys.executable, "-S", "-c", spawn],
+            for starter in (["sh", "-c", '"$0" "$@"; exit $?'], ["env"],
+                            ["env", "PATH=/nowhere::" + self.folder], [sys.executable, "-S", "-c", spawn],
                             [sys.executable, "-S", "-c", run]):
                 with self.subTest(kind=name, starter=starter[-1]):
                     path = self.build(name, compiler, package)

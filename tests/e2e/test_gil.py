@@ -7,6 +7,8 @@ import gildiag
 import pythons
 import uprobes
 
+ALONE = True
+
 FOUND = pythons.find()
 THREADS = (1, 2, 8)
 LONG_S = 100e-6

@@ -7,6 +7,8 @@ import unittest
 
 import gildiag
 
+ALONE = True
+
 FORMS = ("record", "raw")
 
 # Says that it is there, then waits for its input to end.

@@ -1,5 +1,6 @@
 """Sampled stacks against what a program says of itself: function, file, line, for every frame."""
 import collections
+import concurrent.futures
 import json
 import os
 import re
@@ -11,42 +12,57 @@ import pythons
 FOUND = pythons.supported(pythons.find())
 
 
-def stacks_of(result):
-    """Seconds by stack, of sleeps: what gildiag saw."""
+def stacks_of(result, cause):
+    """Seconds by stack, of waits for this cause: what gildiag saw."""
     seen = collections.Counter()
     for stack in result.report["stacks"]:
-        if stack["cause"] == "sleep":
+        if stack["cause"] == cause:
             frames = tuple((frame["file"], frame["line"], frame["function"]) for frame in stack["frames"])
             seen[frames] += stack["wait_s"]
     return seen
 
 
+TRIES = 3  # for times, which neighbours disturb; the stacks must be right in each
+
+
 class AgainstThePrograms(unittest.TestCase):
-    def check(self, python, form, words):
+    def measure(self, python, form, words):
+        """What the program says of itself, and what gildiag saw of its sleeps and of its waits for the GIL."""
         result = gildiag.watch([python.path, "stacks.py"] + words, form)
         self.assertEqual((result.code, result.err), (0, b""))
         truth = collections.Counter()
         for seconds, stack in json.loads(result.out):
             truth[tuple(map(tuple, stack))] += seconds
-        seen = stacks_of(result)
-        self.assertGreaterEqual(len(truth), 20)
-        # What this program cannot have done.
-        for stack in seen:
-            self.assertIn(stack, truth)
-        short = {stack for stack in truth if "short_waits" in stack[0][2]}
-        self.assertEqual(len(short), 1)
-        for stack, seconds in truth.items():
-            # Long waits are weighed to the tick, but for what the one before left over.
-            bound = 0.15 * seconds if stack in short else 0.003 * (5 if words else 1) + 0.02 * seconds
-            self.assertLess(abs(seen[stack] - seconds), bound, (stack, seen[stack], seconds))
-        return result
+        return truth, stacks_of(result, "sleep"), stacks_of(result, "gil")
+
+    def check(self, python, form, words):
+        for _ in range(TRIES):
+            truth, seen, gil = self.measure(python, form, words)
+            self.assertGreaterEqual(len(truth), 20)
+            # What this program cannot have done.
+            for stack in seen:
+                self.assertIn(stack, truth)
+            short = {stack for stack in truth if "short_waits" in stack[0][2]}
+            self.assertEqual(len(short), 1)
+            wrong = []
+            for stack, seconds in truth.items():
+                # Long waits are weighed to the tick, but for what the one before left over.
+                bound = 0.15 * seconds if stack in short else 0.003 * (5 if words else 1) + 0.02 * seconds
+                # Who wakes up waits for the GIL on the same line, within what the program measures.
+                if abs(seen[stack] + gil[stack] - seconds) >= bound:
+                    wrong.append((stack, seen[stack], gil[stack], seconds))
+            if not wrong:
+                return
+        self.fail("%d tries: %s" % (TRIES, wrong))
 
     def test_stacks_are_the_program_s_own(self):
-        for python in FOUND:
-            for form in gildiag.FORMS:
-                for words in ([], ["threads"]):
-                    with self.subTest(python=str(python), form=form, words=words):
-                        self.check(python, form, words)
+        cases = [(python, form, words) for python in FOUND for form in gildiag.FORMS for words in ([], ["threads"])]
+        # The programs sleep: several at once do not disturb each other.
+        with concurrent.futures.ThreadPoolExecutor(4) as pool:
+            running = [pool.submit(self.check, *case) for case in cases]
+        for (python, form, words), done in zip(cases, running):
+            with self.subTest(python=str(python), form=form, words=words):
+                done.result()
 
     def test_the_report_names_the_line_that_waits(self):
         with open(os.path.join(gildiag.WORKLOADS, "stacks.py")) as source:

@@ -5,6 +5,8 @@ import unittest
 import gildiag
 import pythons
 
+ALONE = True
+
 FORMS = ("run", "record", "raw")
 COMPUTE = "import time\nend = time.time() + 0.4\nwhile time.time() < end: sum(range(100))"
 WAIT = "import time\nfor i in range(20): time.sleep(0.02)"
