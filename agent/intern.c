@@ -10,7 +10,7 @@
 
 #define PROBES 32
 
-enum { TEXTS, FRAMES, STACKS, SAMPLES, INDICES };
+enum { TEXTS, FRAMES, STACKS, SAMPLES, INDICES }; /* as the sections, from STRINGS on */
 
 static const uint32_t index_sizes[INDICES] = { 65536, 2 * GD_FRAME_CAPACITY, 2 * GD_STACK_CAPACITY,
 					       2 * GD_SAMPLE_CAPACITY };
@@ -61,6 +61,9 @@ static uint32_t intern(const struct lookup *lookup, const void *content)
 		if (lookup->equals(id, content))
 			return id;
 	}
+	if (!added) /* no memory for an index, or it is crowded there */
+		__atomic_fetch_add(&gd_sections[GD_SECTION_STRINGS + lookup->index - 1].lost, 1,
+				   __ATOMIC_RELAXED);
 	return added;
 }
 

@@ -14,6 +14,7 @@ GD_OLD_SYMBOL(dlsym);
 GD_OLD_SYMBOL(dlerror);
 
 #define MEAN_US     1000
+#define LONG_US     (16 * MEAN_US) /* after so long nobody knows where the drawing had begun */
 #define TRIALS_MAX  20 /* first walks that may fail: the interpreter was still starting */
 #define ADDRESS_MAX (1ull << 47)
 #define LOCK_DEPTH  8 /* frames looked at for the user's own */
@@ -71,6 +72,8 @@ void gd_site_init(const char *version)
 {
 	struct gd_memory careful = { read_carefully, NULL };
 
+	trust = UNKNOWN;
+	trials = 0;
 	python.memory = careful;
 	python.types.code = address_of("PyCode_Type");
 	python.types.unicode = address_of("PyUnicode_Type");
@@ -185,7 +188,7 @@ static uint32_t take_stack(struct gd_local *self)
 
 /* ---- Samples --------------------------------------------------------------------------------- */
 
-void gd_site_draw(struct gd_local *self)
+static void draw(struct gd_local *self)
 {
 	uint64_t mean = MEAN_US * gd_clock_ticks_per_us;
 
@@ -195,6 +198,35 @@ void gd_site_draw(struct gd_local *self)
 	self->dice ^= self->dice >> 7;
 	self->dice ^= self->dice << 17;
 	self->sample_weight = self->until_sample = mean / 2 + self->dice % mean;
+}
+
+/*
+ * What a wait begins of the next sample, it leaves to those that come after; if a long one left
+ * nothing, they would never be paid back.  So a long wait takes its bulk at once, and ends by draws
+ * like those of any other.
+ */
+uint64_t gd_site_complete(struct gd_local *self, uint64_t waited)
+{
+	uint64_t last = LONG_US * gd_clock_ticks_per_us;
+	uint64_t due = 0;
+
+	do {
+		due += self->sample_weight;
+		waited -= self->until_sample;
+		if (waited > last) {
+			due += waited - last;
+			waited = last;
+		}
+		draw(self);
+	} while (waited >= self->until_sample);
+	self->until_sample -= waited;
+	return due;
+}
+
+void gd_site_draw(struct gd_local *self)
+{
+	draw(self);
+	gd_site_complete(self, LONG_US * gd_clock_ticks_per_us);
 }
 
 void gd_site_sample(struct gd_local *self, uint16_t cause, uint64_t weight)

@@ -24,8 +24,14 @@ void gd_site_sample(struct gd_local *self, uint16_t cause, uint64_t weight);
  */
 uint64_t gd_site_here(struct gd_local *self, uintptr_t returns_to);
 
-/* Draws how many ticks of waiting the next sample stands for. */
+/*
+ * Draws when the first sample is due: as if the thread had waited for ever.  One that began at
+ * nothing would take from threads that live shortly what they are due.
+ */
 void gd_site_draw(struct gd_local *self);
+
+/* The rest of gd_site_due(), where a sample is due. */
+uint64_t gd_site_complete(struct gd_local *self, uint64_t waited);
 
 /*
  * Counts waited ticks; the weight of the samples that they are due, mostly 0.  The wait that
@@ -33,22 +39,10 @@ void gd_site_draw(struct gd_local *self);
  */
 static inline uint64_t gd_site_due(struct gd_local *self, uint64_t waited)
 {
-	uint64_t due;
-
-	if (__builtin_expect(waited < self->until_sample, 1)) {
-		self->until_sample -= waited;
-		return 0;
-	}
-	due = self->sample_weight;
-	waited -= self->until_sample;
-	gd_site_draw(self);
-	if (waited >= self->until_sample) { /* a long wait is many samples at one place */
-		due += waited;
-		gd_site_draw(self);
-	} else {
-		self->until_sample -= waited;
-	}
-	return due;
+	if (__builtin_expect(waited >= self->until_sample, 0))
+		return gd_site_complete(self, waited);
+	self->until_sample -= waited;
+	return 0;
 }
 
 #endif

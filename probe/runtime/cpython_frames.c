@@ -36,7 +36,7 @@ static bool read_bytecode(const struct gd_cpython *python, uint64_t frame, uint6
 			  uint64_t *ret_start)
 {
 	const struct gd_cpython_offsets *o = &python->offsets;
-	uint64_t array, entry;
+	uint64_t array, size, entry;
 	int32_t index;
 
 	*ret_start = code + o->code_adaptive;
@@ -45,9 +45,13 @@ static bool read_bytecode(const struct gd_cpython *python, uint64_t frame, uint6
 	if (!gd_memory_read(&python->memory, frame + o->frame_tlbc_index, &index, sizeof(index)) ||
 	    !gd_memory_read_u64(&python->memory, code + o->code_tlbc, &array))
 		return false;
+	if (index <= 0 || !array)
+		return true;
 	/* struct _PyCodeArray: size, then the entries. */
-	if (index > 0 && array &&
-	    gd_memory_read_u64(&python->memory, array + 8 + 8 * (uint64_t)index, &entry) && entry)
+	if (!gd_memory_read_u64(&python->memory, array, &size) || (uint64_t)index >= size ||
+	    !gd_memory_read_u64(&python->memory, array + 8 + 8 * (uint64_t)index, &entry))
+		return false;
+	if (entry)
 		*ret_start = entry;
 	return true;
 }
@@ -78,15 +82,19 @@ int gd_cpython_walk(const struct gd_cpython *python, uint64_t tstate,
 		    struct gd_cpython_frame *frames, int max)
 {
 	const struct gd_cpython_offsets *o = &python->offsets;
-	uint64_t frame;
+	uint64_t frame, mark = 0;
 	int count = 0;
 
 	if (!tstate || !read_first_frame(python, tstate, &frame))
 		return -1;
-	for (int i = 0; frame && i < CHAIN_MAX && count < max; i++) {
+	for (int i = 0; frame && count < max; i++) {
 		uint64_t code, back;
 		uint8_t owner = 0;
 
+		if (frame == mark || i == CHAIN_MAX)
+			return -1; /* a circle */
+		if ((i & (i - 1)) == 0)
+			mark = frame; /* at 1, 2, 4, ...: some day it lies within the circle */
 		if (!gd_memory_read_u64(&python->memory, frame + o->frame_back, &back))
 			return -1;
 		if (o->frame_owner != GD_OFFSET_NONE &&

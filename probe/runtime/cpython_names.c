@@ -34,6 +34,11 @@ static void decode_state(const struct gd_cpython_offsets *o, uint32_t state, uin
 	*ret_is_ascii = state >> (shift + 4) & 1;
 }
 
+static size_t utf8_bytes(uint32_t c)
+{
+	return c < 0x80 ? 1 : c < 0x800 ? 2 : c < 0x10000 ? 3 : 4;
+}
+
 static size_t put_utf8(char *out, uint32_t c)
 {
 	if (c < 0x80) {
@@ -58,14 +63,42 @@ static size_t put_utf8(char *out, uint32_t c)
 	return 4;
 }
 
-/* The text of a str object, the end of it where it is too long. */
+/* Characters of kind bytes each, as UTF-8: the end of them where they are too many. */
+static bool read_chars(const struct gd_memory *memory, uint64_t data, uint64_t length,
+		       uint32_t kind, char *buf, size_t size_bytes)
+{
+	uint64_t first = length;
+	size_t need = 0, at = 0;
+
+	for (; first > 0; first--) {
+		uint32_t c = 0;
+
+		if (!gd_memory_read(memory, data + (first - 1) * kind, &c, kind))
+			return false;
+		need += utf8_bytes(c);
+		if (need >= size_bytes)
+			break;
+	}
+	for (uint64_t i = first; i < length; i++) {
+		uint32_t c = 0;
+
+		/* They may have changed meanwhile: what fits is counted again. */
+		if (!gd_memory_read(memory, data + i * kind, &c, kind) ||
+		    at + utf8_bytes(c) >= size_bytes)
+			return false;
+		at += put_utf8(buf + at, c);
+	}
+	buf[at] = 0;
+	return true;
+}
+
+/* The text of a str object. */
 static bool read_str(const struct gd_cpython *python, uint64_t object, char *buf, size_t size_bytes)
 {
 	const struct gd_cpython_offsets *o = &python->offsets;
 	uint32_t state, kind;
 	bool is_compact, is_ascii;
-	uint64_t length, data, first;
-	size_t at = 0;
+	uint64_t length, data;
 
 	if (!has_type(python, object, python->types.unicode) ||
 	    !gd_memory_read_u64(&python->memory, object + o->str_length, &length) ||
@@ -80,22 +113,7 @@ static bool read_str(const struct gd_cpython *python, uint64_t object, char *buf
 	       (is_ascii                                    ? 0
 		: o->str_ascii == 48 && o->version < 0x030c ? 24
 							    : 16);
-	first = length * (is_ascii ? 1 : 4) >= size_bytes
-			? length - (size_bytes - 1) / (is_ascii ? 1 : 4)
-			: 0;
-	if (first > length)
-		first = 0;
-	for (uint64_t i = first; i < length; i++) {
-		uint32_t c = 0;
-
-		if (!gd_memory_read(&python->memory, data + i * kind, &c, kind))
-			return false;
-		if (at + 5 > size_bytes)
-			break;
-		at += put_utf8(buf + at, c);
-	}
-	buf[at] = 0;
-	return true;
+	return read_chars(&python->memory, data, length, kind, buf, size_bytes);
 }
 
 /* ---- Lines ----------------------------------------------------------------------------------- */
@@ -186,7 +204,8 @@ static bool find_in_locations(struct table *table, int32_t instr, int32_t *line)
 	bool has_line;
 
 	while (next_location(table, &delta, &length, &has_line)) {
-		*line += delta;
+		if (__builtin_add_overflow(*line, delta, line))
+			return false;
 		address += length;
 		if (address > instr) {
 			*line = has_line ? *line : 0;
@@ -203,8 +222,8 @@ static bool find_in_pairs(struct table *table, int32_t instr, int32_t *line)
 
 	while (next_byte(table, &step) && next_byte(table, &delta)) {
 		end += step;
-		if ((int8_t)delta != -128)
-			*line += (int8_t)delta;
+		if ((int8_t)delta != -128 && __builtin_add_overflow(*line, (int8_t)delta, line))
+			return false;
 		if (end > instr) {
 			*line = (int8_t)delta == -128 ? 0 : *line;
 			return true;
@@ -222,7 +241,8 @@ static bool find_in_lnotab(struct table *table, int32_t instr, int32_t *line)
 		address += step;
 		if (address > instr)
 			break;
-		*line += (int8_t)delta;
+		if (__builtin_add_overflow(*line, (int8_t)delta, line))
+			return false;
 	}
 	return true; /* beyond the last entry the last line goes on */
 }
@@ -293,5 +313,6 @@ bool gd_cpython_name(const struct gd_cpython *python, const struct gd_cpython_fr
 		return false;
 	ret_names->first_line = code.first_line;
 	return find_line(python, code.linetable, frame->instr_bytes, code.first_line,
-			 &ret_names->line);
+			 &ret_names->line) &&
+	       ret_names->first_line >= 0 && ret_names->line >= 0;
 }
