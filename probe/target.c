@@ -52,7 +52,11 @@ static bool is_image(const struct layout *layout)
 	       is_as_ours(&sections[GD_SECTION_THREADS - 1], sizeof(struct gd_thread),
 			  GD_THREAD_CAPACITY) &&
 	       is_as_ours(&sections[GD_SECTION_JOINT - 1], sizeof(struct gd_joint),
-			  GD_JOINT_CAPACITY);
+			  GD_JOINT_CAPACITY) &&
+	       is_as_ours(&sections[GD_SECTION_MODULES - 1], sizeof(struct gd_module),
+			  GD_MODULE_CAPACITY) &&
+	       is_as_ours(&sections[GD_SECTION_PIPES - 1], sizeof(struct gd_pipe),
+			  GD_PIPE_CAPACITY);
 }
 
 static void *entries_of(void *image, const struct layout *layout, uint32_t kind)

@@ -155,6 +155,20 @@ static void fewer_cells(struct gd_file_header *header, struct gd_section *sectio
 	sections[GD_SECTION_JOINT - 1].capacity--;
 }
 
+static void shorten_modules(struct gd_file_header *header, struct gd_section *sections)
+{
+	(void)header;
+	sections[GD_SECTION_MODULES - 1].entry_size = 8;
+	sections[GD_SECTION_MODULES - 1].offset = GD_IMAGE_BYTES - 8 * GD_MODULE_CAPACITY;
+}
+
+static void fewer_pipes(struct gd_file_header *header, struct gd_section *sections)
+{
+	(void)header;
+	sections[GD_SECTION_PIPES - 1].capacity = 1;
+	sections[GD_SECTION_PIPES - 1].offset = GD_IMAGE_BYTES - sizeof(struct gd_pipe);
+}
+
 static void no_process(struct gd_file_header *header, struct gd_section *sections)
 {
 	(void)header;
@@ -187,6 +201,8 @@ static const struct damage damages[] = {
 	{ "slots that are shorter than ours",   shorten_slots },
 	{ "cells that are shorter than ours",   shorten_cells },
 	{ "fewer cells than ours",              fewer_cells },
+	{ "modules that are shorter than ours", shorten_modules },
+	{ "fewer pipes than ours",              fewer_pipes },
 	{ "no room for the process",            no_process },
 	{ "a process that is shorter than ours", shorten_process },
 	{ "slots at an odd address",            odd_slots },
