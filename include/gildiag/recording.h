@@ -205,7 +205,7 @@ struct gd_process {
 
 	/* Writer: the sampler. */
 	uint32_t collector; /* its PID while it will write this file; 0: the process must */
-	uint32_t cpus;      /* that affinity allows */
+	uint32_t cpus;      /* that affinity allows; until it comes, the agent's word */
 	uint32_t cpus_online;
 	uint32_t cpu_quota_milli; /* thousandths of a CPU; 0: none */
 	uint64_t heartbeat_ticks; /* last time that the collector looked */

@@ -88,6 +88,16 @@ class Sampler(unittest.TestCase):
                 report = trial.json()
                 self.assertGreaterEqual(len(report["processes"]) + len(report["short_processes"]), 6)
 
+    def test_without_one_the_cpus_are_known_all_the_same(self):
+        """What to advise depends on them: with one CPU, nothing helps a program that computes."""
+        for cpus in {1, len(os.sched_getaffinity(0))}:
+            with gildiag.trial(self, "raw", cpus=cpus) as trial:
+                allowed = sorted(os.sched_getaffinity(0))[:cpus]
+                trial.run(["sh", "-c", "true; (true)"], env={"GILDIAG_NO_SAMPLER": "1"},
+                          preexec_fn=lambda: os.sched_setaffinity(0, allowed))
+                report = trial.json()
+                self.assertEqual((report["recording"]["sources"], report["machine"]["cpus"]), (["agent"], cpus))
+
     def test_samplers_start_no_samplers(self):
         """Twenty short programs one after the other: twenty sessions, and afterwards nobody is left."""
         with gildiag.trial(self, "raw") as trial:
