@@ -49,11 +49,27 @@ int gd_store_write(int folder, void *image, const char *name, bool is_gone)
 	return err;
 }
 
-int gd_store_write_target(int folder, struct gd_target *target, bool is_gone)
+#define NAME_BYTES 64
+
+static void name_file(const struct gd_target *target, char name[NAME_BYTES])
 {
 	const struct gd_file_header *header = target->image;
-	char name[64];
 
-	snprintf(name, sizeof(name), "%d.%llu", header->pid, (unsigned long long)header->start_ns);
+	snprintf(name, NAME_BYTES, "%d.%llu", header->pid, (unsigned long long)header->start_ns);
+}
+
+int gd_store_write_target(int folder, struct gd_target *target, bool is_gone)
+{
+	char name[NAME_BYTES];
+
+	name_file(target, name);
 	return gd_store_write(folder, target->image, name, is_gone);
+}
+
+void gd_store_remove_own(int folder, const struct gd_target *target)
+{
+	char name[NAME_BYTES];
+
+	name_file(target, name);
+	unlinkat(folder, name, 0);
 }

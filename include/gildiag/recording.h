@@ -35,7 +35,7 @@
 
 #define GD_MAGIC       "GILDIAG"
 #define GD_ABI_MAJOR   1
-#define GD_ABI_MINOR   0
+#define GD_ABI_MINOR   1
 #define GD_ARCH_X86_64 1
 
 #define GD_WRITER_AGENT   0 /* one process */
