@@ -127,6 +127,17 @@ static void note_cookie(void)
 		(uint64_t)((uintptr_t)&gd_self_slot - (uintptr_t)__builtin_thread_pointer());
 }
 
+/* Where a sampler comes it looks again; where none can be, the advice needs the number too. */
+static void note_cpus(void)
+{
+	uint64_t words[128] = { 0 };
+	long bytes = gd_syscall(SYS_sched_getaffinity, 0, sizeof(words), words);
+
+	for (long i = 0; i < bytes / (long)sizeof(words[0]); i++)
+		for (uint64_t word = words[i]; word; word &= word - 1)
+			gd_process->cpus++;
+}
+
 /* ---- Fork ------------------------------------------------------------------------------------ */
 
 /* Only the forking thread lives on, with private state copied from the parent. */
@@ -164,6 +175,7 @@ static void fork_child(void)
 	memcpy(gd_process->runtime_version, parent.runtime_version, sizeof(parent.runtime_version));
 	gd_process->flags =
 		(parent.flags & (GD_FLAG_FREE_THREADED | GD_FLAG_SECCOMP)) | GD_FLAG_FORKED;
+	gd_process->cpus = parent.cpus;
 	note_cookie();
 	gd_gil_reset();
 	gd_lock_reset();
@@ -217,6 +229,7 @@ static __attribute__((constructor)) void wake(int argc, char **argv)
 	note_command(argc > 0 && argv[0] ? argv[0] : "");
 	note_runtime(argc, argv);
 	note_cookie();
+	note_cpus();
 	gd_fd_init();
 	gd_lock_init();
 	gd_thread_init_key();

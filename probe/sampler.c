@@ -60,25 +60,42 @@ static void on_signal(int signal)
 
 /* ---- Targets come and go --------------------------------------------------------------------- */
 
+static void file_short(struct sampler *sampler, struct gd_target *target)
+{
+	if (target && gd_tree_add_short(&sampler->tree, target))
+		gd_store_remove_own(sampler->folder, target);
+	gd_target_free(target);
+}
+
+static void write_file(struct sampler *sampler, struct gd_target *target, bool is_gone)
+{
+	gd_store_write_target(sampler->folder, target, is_gone);
+	sampler->tree.files++;
+	gd_target_free(target);
+}
+
 /*
- * Its file, or for a small one a short record; the largest of those is kept, lest nothing be left.
+ * Its file, or for a small one a short record.  While there is no file, the largest of those is kept
+ * back, lest nothing be left to explain.
  */
 static void file_target(struct sampler *sampler, struct gd_target *target)
 {
-	struct gd_tree *tree = &sampler->tree;
+	if (!gd_tree_is_short(target))
+		write_file(sampler, target, true);
+	else
+		file_short(sampler, gd_tree_keep_larger(&sampler->tree, target));
+}
 
-	if (!gd_tree_is_short(target)) {
-		gd_store_write_target(sampler->folder, target, true);
-		tree->files++;
-		gd_target_free(target);
-		return;
-	}
-	gd_tree_add_short(tree, target);
-	if (!tree->files && !tree->kept) {
-		tree->kept = target;
-		return;
-	}
-	gd_target_free(target);
+/* What was kept back is one or the other, never both: everything is told of once. */
+static void file_kept(struct sampler *sampler)
+{
+	struct gd_target *kept = sampler->tree.kept;
+
+	sampler->tree.kept = NULL;
+	if (kept && !sampler->tree.files && !sampler->tree.targets)
+		write_file(sampler, kept, true);
+	else
+		file_short(sampler, kept);
 }
 
 static void finish(struct sampler *sampler, struct gd_target **link, bool is_gone)
@@ -94,9 +111,7 @@ static void finish(struct sampler *sampler, struct gd_target **link, bool is_gon
 	}
 	/* It lives on without us and must write its own file. */
 	__atomic_store_n(&target->process->collector, 0, __ATOMIC_RELEASE);
-	gd_store_write_target(sampler->folder, target, false);
-	sampler->tree.files++;
-	gd_target_free(target);
+	write_file(sampler, target, false);
 }
 
 static void add_target(struct sampler *sampler, int memfd, int32_t pid)
@@ -134,17 +149,10 @@ static void store_tree(struct sampler *sampler, bool is_gone)
 	gd_store_write(sampler->folder, sampler->tree.image, GD_SESSION_TREE, is_gone);
 }
 
-/* The largest of the short ones gets its file after all where it would be the only one. */
-static void store_kept(struct sampler *sampler)
-{
-	if (!sampler->tree.files && !sampler->tree.targets && sampler->tree.kept)
-		gd_store_write_target(sampler->folder, sampler->tree.kept, true);
-}
-
 static void store_all(struct sampler *sampler)
 {
+	file_kept(sampler);
 	store_tree(sampler, false);
-	store_kept(sampler);
 	for (struct gd_target *target = sampler->tree.targets; target; target = target->next) {
 		gd_kernel_note_totals(target);
 		gd_store_write_target(sampler->folder, target, false);
@@ -403,7 +411,7 @@ static void run(struct sampler *sampler)
 		gd_kernel_note_totals(sampler->tree.targets);
 		finish(sampler, &sampler->tree.targets, false);
 	}
-	store_kept(sampler);
+	file_kept(sampler);
 	store_tree(sampler, true);
 	gd_tree_close(&sampler->tree);
 }

@@ -70,6 +70,14 @@ int gd_store_write_target(int folder, struct gd_target *target, bool is_gone)
 	return gd_store_write(folder, target->image, name, is_gone);
 }
 
+void gd_store_remove_own(int folder, const struct gd_target *target)
+{
+	char name[NAME_BYTES];
+
+	name_target(target, name);
+	unlinkat(folder, name, 0);
+}
+
 /* ---- Earlier copies -------------------------------------------------------------------------- */
 
 /* A write renames a new file over the old one, so a second name keeps what was there. */

@@ -15,6 +15,9 @@ int gd_store_write(int folder, void *image, const char *name, bool is_gone);
 /* The same under the name of a process's file. */
 int gd_store_write_target(int folder, struct gd_target *target, bool is_gone);
 
+/* Removes the file that a process wrote itself because we were late. */
+void gd_store_remove_own(int folder, const struct gd_target *target);
+
 /*
  * Earlier copies, so that a report can tell of the last minute alone.  From GD_KEEP_FROM_NS on,
  * every GD_KEEP_NS, the files as they are get a second name, name@1, name@2 and so on; only the

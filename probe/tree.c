@@ -183,18 +183,35 @@ static uint64_t cpu_ns(const struct gd_target *target)
 	return sum > target->process->cpu_ns ? sum : target->process->cpu_ns;
 }
 
-bool gd_tree_is_short(const struct gd_target *target)
+/* Seconds that it did not spend waiting for other followed processes. */
+static double rest_s(const struct gd_target *target)
 {
 	const struct gd_process *process = target->process;
 	double life_s = (double)(process->last.monotonic_ns - process->first.monotonic_ns) / 1e9;
 
-	return !process->runtime[0] && process->threads_born <= 1 &&
-	       process->end != GD_END_RUNNING && (double)cpu_ns(target) < SHORT_CPU_S * 1e9 &&
-	       life_s - class_s(target, GD_CLASS_CHILD_WAIT) - class_s(target, GD_CLASS_LOCK_WAIT) <
-		       SHORT_REST_S;
+	return life_s - class_s(target, GD_CLASS_CHILD_WAIT) - class_s(target, GD_CLASS_LOCK_WAIT);
 }
 
-void gd_tree_add_short(struct gd_tree *tree, const struct gd_target *target)
+bool gd_tree_is_short(const struct gd_target *target)
+{
+	const struct gd_process *process = target->process;
+
+	return !process->runtime[0] && process->threads_born <= 1 &&
+	       process->end != GD_END_RUNNING && (double)cpu_ns(target) < SHORT_CPU_S * 1e9 &&
+	       rest_s(target) < SHORT_REST_S;
+}
+
+struct gd_target *gd_tree_keep_larger(struct gd_tree *tree, struct gd_target *target)
+{
+	struct gd_target *other = tree->kept;
+
+	if (tree->files || (other && rest_s(other) >= rest_s(target)))
+		return target;
+	tree->kept = target;
+	return other;
+}
+
+bool gd_tree_add_short(struct gd_tree *tree, const struct gd_target *target)
 {
 	const struct gd_process *process = target->process;
 	struct gd_section *section = tree->short_section;
@@ -203,7 +220,7 @@ void gd_tree_add_short(struct gd_tree *tree, const struct gd_target *target)
 
 	if (section->used >= GD_SHORT_CAPACITY) {
 		section->lost++;
-		return;
+		return false;
 	}
 	row = &tree->shorts[section->used];
 	row->pid = process->pid;
@@ -214,8 +231,10 @@ void gd_tree_add_short(struct gd_tree *tree, const struct gd_target *target)
 	row->end_ns = process->last.monotonic_ns;
 	row->cpu_ns = cpu_ns(target);
 	row->children_cpu_ns = process->children_cpu_ns;
+	row->children_reaped = process->children_reaped;
 	snprintf(row->command, sizeof(row->command), "%.*s", (int)sizeof(row->command) - 1,
 		 process->command +
 			 (length >= sizeof(row->command) ? length - sizeof(row->command) + 1 : 0));
 	section->used++;
+	return true;
 }

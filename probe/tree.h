@@ -21,7 +21,7 @@ struct gd_tree {
 	uint64_t planned_ns; /* the last instant */
 	struct gd_tree_pipe *pipes;
 	uint32_t files;         /* that were written of processes that ended */
-	struct gd_target *kept; /* the largest that got a short record only */
+	struct gd_target *kept; /* the largest that needs a short record only; none of it yet */
 };
 
 /* 0 or -ENOMEM. */
@@ -42,7 +42,13 @@ bool gd_tree_has_child(void *tree, const struct gd_target *target);
  */
 bool gd_tree_is_short(const struct gd_target *target);
 
-/* Adds its short record; a full table is counted. */
-void gd_tree_add_short(struct gd_tree *tree, const struct gd_target *target);
+/*
+ * Of target and tree->kept, the one that did more is kept while no file was written; returns the
+ * other, which may be NULL.
+ */
+struct gd_target *gd_tree_keep_larger(struct gd_tree *tree, struct gd_target *target);
+
+/* Adds its short record; false: the table is full, which is counted. */
+bool gd_tree_add_short(struct gd_tree *tree, const struct gd_target *target);
 
 #endif

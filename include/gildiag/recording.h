@@ -35,7 +35,7 @@
 
 #define GD_MAGIC       "GILDIAG"
 #define GD_ABI_MAJOR   1
-#define GD_ABI_MINOR   0
+#define GD_ABI_MINOR   1
 #define GD_ARCH_X86_64 1
 
 #define GD_WRITER_AGENT   0 /* one process */
@@ -205,7 +205,7 @@ struct gd_process {
 
 	/* Writer: the sampler. */
 	uint32_t collector; /* its PID while it will write this file; 0: the process must */
-	uint32_t cpus;      /* that affinity allows */
+	uint32_t cpus;      /* that affinity allows; until it comes, the agent's word */
 	uint32_t cpus_online;
 	uint32_t cpu_quota_milli; /* thousandths of a CPU; 0: none */
 	uint64_t heartbeat_ticks; /* last time that the collector looked */

@@ -171,7 +171,8 @@ struct gd_short {
 	uint64_t cpu_ns;
 	uint64_t children_cpu_ns;
 	char command[40]; /* the end of it */
+	uint64_t children_reaped;
 };
-GD_ASSERT_SIZE(gd_short, 88);
+GD_ASSERT_SIZE(gd_short, 96);
 
 #endif

@@ -89,11 +89,17 @@ static void count_unfollowed(const struct gd_session_model *session, struct gd_a
 			children_s = fmax(children_s, process->children_cpu_s);
 		}
 	}
-	for (size_t i = 0; i < session->short_count; i++)
-		if (is_followed(session, session->shorts[i].ppid)) {
-			followed += !session->shorts[i].became_another;
-			followed_s += session->shorts[i].cpu_s;
+	for (size_t i = 0; i < session->short_count; i++) {
+		const struct gd_short_model *one = &session->shorts[i];
+
+		reaped += one->children_reaped;
+		if (is_followed(session, one->ppid)) {
+			followed += !one->became_another;
+			followed_s += one->cpu_s;
+		} else {
+			children_s = fmax(children_s, one->children_cpu_s);
 		}
+	}
 	/* The kernel's figure may be in steps of 10 ms. */
 	analysis->unfollowed_cpu_s = fmax(0, children_s - followed_s - 0.02);
 	analysis->unfollowed = reaped > followed ? reaped - followed : 0;

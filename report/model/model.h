@@ -149,7 +149,9 @@ struct gd_process_model {
 struct gd_short_model {
 	int32_t pid, ppid;
 	double start_s, end_s, cpu_s;
-	bool became_another; /* its end was an exec */
+	double children_cpu_s;    /* of the children that it waited for, and theirs */
+	uint64_t children_reaped; /* waits that ended with a child's end */
+	bool became_another;      /* its end was an exec */
 	bool has_exit_code;
 	int exit_code;
 	const char *command; /* the end of it */

@@ -30,6 +30,8 @@ static int load_shorts(const struct gd_file *file, struct gd_session_model *sess
 		one->has_exit_code = row.end == GD_END_EXIT;
 		one->exit_code = row.exit_code;
 		one->cpu_s = (double)row.cpu_ns / 1e9;
+		one->children_cpu_s = (double)row.children_cpu_ns / 1e9;
+		one->children_reaped = row.children_reaped;
 		one->command = gd_pool_text(session->pool, row.command, sizeof(row.command));
 		if (!one->command)
 			return -ENOMEM;

@@ -42,21 +42,24 @@ def clean_environment(**more):
     return env
 
 
-def watch(command, form, cwd=WORKLOADS, timeout=60, stdin=subprocess.DEVNULL, **more):
-    """Runs command under gildiag in the given form, then reports it as JSON."""
+def watch(command, form, cwd=WORKLOADS, timeout=60, stdin=subprocess.DEVNULL, root=None, **more):
+    """Runs command under gildiag in the given form, inside root if there is one, then reports it as JSON."""
     with tempfile.TemporaryDirectory() as folder:
         recording = os.path.join(folder, "recording")
-        if form == "run":
-            words = [TOOL, "record", "-o", recording, "--"] + command
-            env = clean_environment(**more)
-        else:
+        if form == "raw":
             # The session is made in the working directory: the workload runs in an empty one.
-            words = command
-            env = clean_environment(LD_PRELOAD=AGENT, XDG_RUNTIME_DIR=folder, **more)
+            more.update(LD_PRELOAD=AGENT, XDG_RUNTIME_DIR=folder)
             os.mkdir(recording)
             for name in os.listdir(cwd):
                 os.symlink(os.path.join(cwd, name), os.path.join(recording, name))
             cwd = recording
+        words, env = command, clean_environment(**more)
+        if root:
+            # chroot itself is not to be watched: it would make the session, and the sampler, outside.
+            inside = ["%s=%s" % (name, env.pop(name)) for name in more]
+            words = ["chroot", root, "env", "--chdir=" + cwd, *inside, *command]
+        if form == "run":
+            words = [TOOL, "record", "-o", recording, "--", *words]
         done = subprocess.run(words, cwd=cwd, env=env, stdin=stdin, stdout=subprocess.PIPE,
                               stderr=subprocess.PIPE, timeout=timeout)
         reported = subprocess.run([TOOL, "report", "-f", "json", recording], env=clean_environment(),

@@ -8,11 +8,12 @@ PROBE = ("import sys, sysconfig; print('%d.%d.%d' % sys.version_info[:3], "
 
 
 class Python:
-    def __init__(self, path, version, is_free_threaded):
+    def __init__(self, path, version, is_free_threaded, root=None):
         self.path = path
         self.version = version
         self.minor = tuple(int(part) for part in version.split(".")[:2])
         self.is_free_threaded = is_free_threaded
+        self.root = root  # where it is found; None: here
 
     def __str__(self):
         return "%s%s (%s)" % (self.version, "t" if self.is_free_threaded else "", self.path)

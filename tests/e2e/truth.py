@@ -67,10 +67,10 @@ def burners(count):
             one.wait()
 
 
-def ask(row, words, form, rules):
+def ask(row, python, form, rules):
     """None when it is right, else what it said.  Adds the rule that spoke to rules."""
     with burners(2 * os.cpu_count() if row.is_starved else 0):
-        result = gildiag.watch(words, form)
+        result = gildiag.watch(row.words(python), form, root=python and python.root)
     if result.code != 0:
         return "the program failed (%d): %s" % (result.code, result.err.decode()[-300:])
     if result.report is None:
@@ -87,10 +87,9 @@ def ask(row, words, form, rules):
 def check(row, python, form, rules, note):
     """Asks until the answer is right, or wrong often enough to be believed."""
     said, misses, disturbed = "", 0, 0
-    words = row.words(python)
     while misses < TRIES and disturbed < DISTURBED_TRIES:
         began, others = time.monotonic(), cpu_of_others()
-        said = ask(row, words, form, rules)
+        said = ask(row, python, form, rules)
         if said is None:
             return None
         share = (cpu_of_others() - others) / (time.monotonic() - began) / os.cpu_count()
