@@ -383,6 +383,61 @@ static void a_wait_lasts_from_the_first_timed_wait_to_the_take(void **state)
 	destroy(&gil);
 }
 
+/* Others that wait for the GIL from now on, as their own calls would book them. */
+static void others_arrive(struct gd_gil_known *known, uint32_t count)
+{
+	known->row->waiters += count;
+	known->arrivals += count * gd_awake_ns;
+}
+
+static void a_holder_is_blamed_for_what_others_waited_while_it_held(void **state)
+{
+	struct gd_gil_known *known;
+	struct python_gil gil;
+	struct gd_gil *row;
+
+	(void)state;
+	make(&gil);
+	take(&gil);
+	known = gd_gil_at((uintptr_t)&gil.cond, 0);
+	row = known->row;
+	pass(10);
+	others_arrive(known, 2);
+	pass(30);
+	drop(&gil); /* two that waited for 30 each, in a hold of 40 */
+	assert_int_equal(row->holders[0].times, 1);
+	assert_int_equal(row->holders[0].blame, GD_AWAKE_S(60));
+	assert_int_equal(row->holder_hold[0], GD_AWAKE_S(40));
+	pass(5);
+	take(&gil); /* they had waited for 70 by then, which is not this hold's fault */
+	pass(3);
+	drop(&gil); /* 6: too little to look at, and not forgotten */
+	assert_int_equal(row->holders[0].times, 1);
+	take(&gil);
+	pass(9);
+	drop(&gil);
+	assert_int_equal(row->holders[0].times, 2);
+	assert_int_equal(row->holders[0].blame, GD_AWAKE_S(60 + 6 + 18));
+	assert_int_equal(row->holder_hold[0], GD_AWAKE_S(40 + 3 + 9));
+	destroy(&gil);
+}
+
+static void a_hold_that_nobody_waits_for_is_blamed_for_nothing(void **state)
+{
+	struct python_gil gil;
+
+	(void)state;
+	make(&gil);
+	for (int i = 0; i < 2; i++) {
+		wait_once(&gil, 7); /* its own wait is not its fault */
+		take(&gil);
+		pass(100);
+		drop(&gil);
+	}
+	assert_int_equal(row_of(&gil)->holders[0].times, 0);
+	destroy(&gil);
+}
+
 static void a_holder_that_makes_room_waits_too(void **state)
 {
 	struct gd_thread *slot = gd_self->slot;
@@ -568,6 +623,8 @@ int main(void)
 		TEST(under_a_filter_it_is_not_looked_for_across_pages),
 		TEST(holds_are_exact),
 		TEST(a_wait_lasts_from_the_first_timed_wait_to_the_take),
+		TEST(a_holder_is_blamed_for_what_others_waited_while_it_held),
+		TEST(a_hold_that_nobody_waits_for_is_blamed_for_nothing),
 		TEST(a_holder_that_makes_room_waits_too),
 		TEST(waits_with_the_gil_held_are_told),
 		TEST(a_signal_by_who_does_not_hold_it_is_no_drop),
