@@ -82,7 +82,7 @@ static struct gd_gil_known *learn(uintptr_t cond)
 		if (!gd_gils[i].cond && gd_gils[i].row->cond == cond) {
 			gd_gils[i].row->alive = 1;
 			gd_gils[i].row->waiters = 0;
-			gd_gils[i].arrivals = 0;
+			gd_gils[i].queue = (struct gd_lock_queue){ 0 };
 			__atomic_store_n(&gd_gils[i].cond, cond, __ATOMIC_RELEASE);
 			return &gd_gils[i];
 		}
@@ -135,7 +135,7 @@ void gd_gil_reset(void)
 
 		gd_gils[i].row = gd_arena_take(GD_SECTION_GILS, &index);
 		gd_gils[i].row->cond = gd_gils[i].cond;
-		gd_gils[i].arrivals = 0;
+		gd_gils[i].queue = (struct gd_lock_queue){ 0 };
 		gd_gils[i].row->alive = gd_gils[i].cond != 0;
 	}
 }
@@ -178,22 +178,25 @@ static void book_hold(struct gd_gil *row, uint64_t held)
 #define BLAME_US                                                                                   \
 	20 /* of waiting by others: then the stack is walked, which takes about half a one */
 
-/* What those who wait now have waited so far, all together.  Context: owns the GIL's mutex. */
-static uint64_t accrued(const struct gd_gil_known *gil, uint64_t now)
+/* What those who wait have waited until then, all together. */
+static uint64_t accrued(const struct gd_lock_queue *queue, uint64_t now)
 {
-	return __atomic_load_n(&gil->row->waiters, __ATOMIC_RELAXED) * now - gil->arrivals;
+	return queue->count * now - queue->arrivals;
 }
 
-static void note_blame(struct gd_local *self, const struct gd_gil_known *gil, uint64_t now,
-		       uint64_t held)
+/* Of its hold, the part that ends now.  queue: as it was then. */
+static void note_blame(struct gd_local *self, struct gd_gil *row, const struct gd_lock_queue *queue,
+		       uint64_t now)
 {
-	uint64_t waited = accrued(gil, now) - self->gil_accrued;
+	uint64_t waited = accrued(queue, now);
 
-	if (!__atomic_load_n(&gil->row->waiters, __ATOMIC_RELAXED) || (int64_t)waited <= 0)
-		return;
-	self->gil_blame += waited;
-	self->gil_blame_hold += held;
-	self->gil_blame_row = gil->row;
+	if (queue->count) {
+		self->gil_blame += waited - self->gil_accrued;
+		self->gil_blame_hold += now - self->gil_blame_since;
+		self->gil_blame_row = row;
+	}
+	self->gil_accrued = waited;
+	self->gil_blame_since = now;
 }
 
 /*
@@ -203,12 +206,25 @@ static void note_blame(struct gd_local *self, const struct gd_gil_known *gil, ui
 static void book_blame(struct gd_local *self)
 {
 	struct gd_gil *row = self->gil_blame_row;
+	struct gd_lock_holders holders;
 
 	if (self->gil_blame < BLAME_US * gd_clock_ticks_per_us)
 		return;
-	gd_lock_blame(row->holders, row->holder_hold, gd_site_here(self, 0), self->gil_blame,
-		      self->gil_blame_hold);
+	holders = (struct gd_lock_holders){ row->holders, row->holder_hold, GD_GIL_HOLDERS };
+	gd_lock_blame(&holders, gd_site_here(self, 0), self->gil_blame, self->gil_blame_hold);
 	self->gil_blame = self->gil_blame_hold = 0;
+}
+
+void gd_gil_look_back(struct gd_local *self, uint64_t now)
+{
+	struct gd_gil_known *gil = &gd_gils[self->slot->gil - 1];
+	struct gd_lock_queue queue;
+
+	gd_arch_read_pair(&gil->queue, &queue.count, &queue.arrivals);
+	if (!queue.count)
+		return;
+	note_blame(self, gil->row, &queue, now);
+	book_blame(self);
 }
 
 /* ---- The events ------------------------------------------------------------------------------ */
@@ -229,12 +245,13 @@ void gd_gil_take(struct gd_gil_known *gil)
 	if (self->is_waiting_gil) {
 		self->is_waiting_gil = false;
 		__atomic_fetch_sub(&row->waiters, 1, __ATOMIC_RELAXED);
-		gil->arrivals -= self->gil_wait_began;
+		gd_arch_add_pair(&gil->queue, (uint64_t)-1, -self->gil_wait_began);
 		book_wait(row, now - self->gil_wait_began);
 		self->gil_sample_due += gd_site_due(self, now - self->gil_wait_began);
 		self->has_gil_due = self->gil_sample_due != 0;
 	}
-	self->gil_accrued = accrued(gil, now);
+	self->gil_accrued = accrued(&gil->queue, now);
+	self->gil_blame_since = now;
 	self->slot->gil = (uint32_t)(gil - gd_gils) + 1;
 	self->slot->gil_takes++;
 	self->in_wait = false;
@@ -256,7 +273,7 @@ void gd_gil_drop(struct gd_gil_known *gil)
 	self->slot->gil = 0;
 	self->slot->gil_drops++;
 	self->slot->gil_hold += held;
-	note_blame(self, gil, now, held);
+	note_blame(self, gil->row, &gil->queue, now);
 	if (gil != gd_gils)
 		book_blame(self); /* the mutex of another GIL is not looked at: see settle */
 	/*
@@ -278,7 +295,7 @@ void gd_gil_wait(struct gd_gil_known *gil)
 	self->slot->object = gil->cond;
 	self->slot->count[GD_CAUSE_GIL]++;
 	__atomic_fetch_add(&gil->row->waiters, 1, __ATOMIC_RELAXED);
-	gil->arrivals += self->gil_wait_began;
+	gd_arch_add_pair(&gil->queue, 1, self->gil_wait_began);
 	gd_account_enter(self, GD_CAUSE_GIL, self->gil_wait_began);
 }
 

@@ -20,7 +20,7 @@
 struct gd_gil_known {
 	uintptr_t cond; /* 0: none, or its interpreter ended */
 	struct gd_gil *row;
-	uint64_t arrivals; /* sum of the ticks at which those who wait now arrived */
+	struct gd_lock_queue queue; /* of those who wait now; changed by who owns the GIL's mutex */
 };
 
 extern struct gd_gil_known gd_gils[GD_GIL_CAPACITY];

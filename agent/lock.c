@@ -138,6 +138,73 @@ static void add_to(uint64_t *sum, uint64_t value)
 	__atomic_fetch_add(sum, value, __ATOMIC_RELAXED);
 }
 
+static void add_blame(const struct gd_lock_holders *holders, unsigned int i, uint64_t blame,
+		      uint64_t times, uint64_t hold)
+{
+	add_to(&holders->list[i].blame, blame);
+	add_to(&holders->list[i].times, times);
+	add_to(&holders->holds[i], hold);
+}
+
+/* The site's entry; the first ones to come find one.  count - 1, the one for all others: none. */
+static unsigned int find_holder(const struct gd_lock_holders *holders, uint64_t site)
+{
+	unsigned int i;
+
+	for (i = 0; i < holders->count - 1; i++) {
+		uint64_t seen = 0;
+
+		if (__atomic_compare_exchange_n(&holders->list[i].site, &seen, site, false,
+						__ATOMIC_RELAXED, __ATOMIC_RELAXED) ||
+		    seen == site)
+			break;
+	}
+	return i;
+}
+
+/*
+ * All entries are taken: the one with the least blame makes room if it has less than the new one
+ * brings, and joins the others.  Who comes at the same moment may be added to the wrong one, once.
+ */
+static unsigned int displace(const struct gd_lock_holders *holders, uint64_t site, uint64_t blame)
+{
+	unsigned int others = holders->count - 1, least = 0;
+	struct gd_lock_holder *entry;
+	uint64_t seen;
+
+	for (unsigned int i = 1; i < others; i++)
+		if (holders->list[i].blame < holders->list[least].blame)
+			least = i;
+	entry = &holders->list[least];
+	seen = __atomic_load_n(&entry->site, __ATOMIC_RELAXED);
+	__atomic_store_n(&holders->list[others].site, GD_SITE_OTHERS, __ATOMIC_RELAXED);
+	if (entry->blame >= blame ||
+	    !__atomic_compare_exchange_n(&entry->site, &seen, site, false, __ATOMIC_RELAXED,
+					 __ATOMIC_RELAXED))
+		return others;
+	add_blame(holders, others, __atomic_exchange_n(&entry->blame, 0, __ATOMIC_RELAXED),
+		  __atomic_exchange_n(&entry->times, 0, __ATOMIC_RELAXED),
+		  __atomic_exchange_n(&holders->holds[least], 0, __ATOMIC_RELAXED));
+	return least;
+}
+
+void gd_lock_blame(const struct gd_lock_holders *holders, uint64_t site, uint64_t blame,
+		   uint64_t hold)
+{
+	unsigned int i = find_holder(holders, site);
+
+	if (i == holders->count - 1)
+		i = displace(holders, site, blame);
+	add_blame(holders, i, blame, 1, hold);
+}
+
+static void blame_site(struct gd_lock *row, uint64_t site, uint64_t blame, uint64_t hold)
+{
+	struct gd_lock_holders holders = { row->holders, row->holder_hold, GD_LOCK_HOLDERS };
+
+	gd_lock_blame(&holders, site, blame, hold);
+}
+
 /*
  * A condition and a barrier have no holder that a time-out could be blamed on.  A semaphore may be
  * given back without a look at the table: from now on it is looked at.
@@ -169,7 +236,7 @@ void gd_lock_leave(struct gd_lock *row, uint64_t arrived, uint64_t now, enum gd_
 	raise_to(&row->wait_max, waited);
 	waker = end == GD_LOCK_OBTAINED ? __atomic_load_n(&row->waker, __ATOMIC_RELAXED) : 0;
 	if (waker)
-		gd_lock_blame(row->holders, row->holder_hold, waker, waited, 0);
+		blame_site(row, waker, waited, 0);
 }
 
 void gd_lock_abandon(struct gd_local *self, uint64_t now)
@@ -188,27 +255,6 @@ uint64_t gd_lock_accrued(struct gd_lock *row, uint64_t now, uint64_t *ret_count)
 }
 
 /* ---- Releases -------------------------------------------------------------------------------- */
-
-void gd_lock_blame(struct gd_lock_holder *holders, uint64_t *holds, uint64_t site, uint64_t blame,
-		   uint64_t hold)
-{
-	unsigned int i;
-
-	for (i = 0; i < GD_LOCK_HOLDERS - 1; i++) {
-		uint64_t seen = 0;
-
-		/* The first ones to come have an entry each, all others share the last. */
-		if (__atomic_compare_exchange_n(&holders[i].site, &seen, site, false,
-						__ATOMIC_RELAXED, __ATOMIC_RELAXED) ||
-		    seen == site)
-			break;
-	}
-	if (i == GD_LOCK_HOLDERS - 1)
-		__atomic_store_n(&holders[i].site, GD_SITE_OTHERS, __ATOMIC_RELAXED);
-	add_to(&holders[i].blame, blame);
-	add_to(&holders[i].times, 1);
-	add_to(&holds[i], hold);
-}
 
 /* Who lets others go without having acquired it; a mutex has a holder always, seen or not. */
 static bool is_signal(const struct gd_lock *row, const struct gd_held *held)
@@ -260,8 +306,7 @@ static void book_signal(struct gd_local *self, const struct gd_release *release,
 
 	add_to(&row->posted, 1);
 	if (row->cause == GD_CAUSE_BARRIER)
-		gd_lock_blame(row->holders, row->holder_hold, gd_site_here(self, returns_to),
-			      release->accrued, 0);
+		blame_site(row, gd_site_here(self, returns_to), release->accrued, 0);
 }
 
 void gd_lock_released(struct gd_local *self, const struct gd_release *release, uintptr_t returns_to)
@@ -278,15 +323,15 @@ void gd_lock_released(struct gd_local *self, const struct gd_release *release, u
 	add_to(&row->released, 1);
 	if (!release->held.key) {
 		add_to(&row->unbounded, 1);
-		gd_lock_blame(row->holders, row->holder_hold, gd_site_here(self, returns_to),
-			      release->accrued + release->given_up, 0);
+		blame_site(row, gd_site_here(self, returns_to),
+			   release->accrued + release->given_up, 0);
 		return;
 	}
 	hold = release->now - release->held.taken;
 	add_to(&row->hold, hold);
 	raise_to(&row->hold_max, hold);
-	gd_lock_blame(row->holders, row->holder_hold, gd_site_here(self, release->held.returns_to),
-		      blame_of_hold(release, hold), hold);
+	blame_site(row, gd_site_here(self, release->held.returns_to), blame_of_hold(release, hold),
+		   hold);
 }
 
 void gd_lock_reset(void)

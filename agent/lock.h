@@ -90,8 +90,15 @@ struct gd_release gd_lock_release(struct gd_local *self, uintptr_t key, uint16_t
 void gd_lock_released(struct gd_local *self, const struct gd_release *release,
 		      uintptr_t returns_to);
 
-/* Adds blame, for a hold of that length, to the site's entry of a row of holders. */
-void gd_lock_blame(struct gd_lock_holder *holders, uint64_t *holds, uint64_t site, uint64_t blame,
+/* A row of holders, see recording.h: count entries, and the holds beside them. */
+struct gd_lock_holders {
+	struct gd_lock_holder *list;
+	uint64_t *holds;
+	unsigned int count;
+};
+
+/* Adds blame, for a hold of that length, to the site's entry. */
+void gd_lock_blame(const struct gd_lock_holders *holders, uint64_t site, uint64_t blame,
 		   uint64_t hold);
 
 /*

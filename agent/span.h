@@ -90,16 +90,16 @@ static inline void gd_span_end_acquired(const struct gd_span *span, uintptr_t ke
 					bool timed_out)
 {
 	struct gd_local *self = span->self;
-	uint64_t waiters;
+	uint64_t now, waiters;
 
 	gd_span_end_lock(span, ret == 0    ? GD_LOCK_OBTAINED
 			       : timed_out ? GD_LOCK_TIMED_OUT
 					   : GD_LOCK_INTERRUPTED);
 	if (!self || ret != 0)
 		return;
-	gd_lock_hold(self, key, self->slot->since,
-		     span->lock ? gd_lock_accrued(span->lock, self->slot->since, &waiters)
-				: GD_LOCK_UNKNOWN,
+	now = gd_ticks(); /* what the books took since the wait is nobody's hold */
+	gd_lock_hold(self, key, now,
+		     span->lock ? gd_lock_accrued(span->lock, now, &waiters) : GD_LOCK_UNKNOWN,
 		     self->returns_to);
 }
 

@@ -68,6 +68,7 @@ struct gd_local {
 	uint64_t gil_wait_began;          /* ticks */
 	uint64_t gil_accrued;             /* what others had waited when it took the GIL */
 	uint64_t gil_blame;               /* ticks that others waited since, not yet booked */
+	uint64_t gil_blame_since;         /* the part of its hold that is not looked at yet */
 	uint64_t gil_blame_hold;          /* ticks of the holds in which they did */
 	struct gd_gil *gil_blame_row;     /* where that goes */
 	uint64_t gil_sample_due;          /* weight of a sample to take then */

@@ -94,7 +94,7 @@ static inline __attribute__((always_inline)) void end_wait(const struct cond_wai
 	if (!self)
 		return;
 	gd_lock_released(self, &wait->release, (uintptr_t)__builtin_return_address(0));
-	gd_lock_hold(self, (uintptr_t)mutex, self->slot->since, GD_LOCK_UNKNOWN,
+	gd_lock_hold(self, (uintptr_t)mutex, gd_ticks(), GD_LOCK_UNKNOWN,
 		     (uintptr_t)__builtin_return_address(0));
 }
 

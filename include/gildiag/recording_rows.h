@@ -33,11 +33,13 @@ GD_ASSERT_SIZE(gd_ended, 896);
 
 /* ---- One lock that was waited for ------------------------------------------------------------ */
 
-#define GD_LOCK_HOLDERS 4
+#define GD_LOCK_HOLDERS 8
+#define GD_GIL_HOLDERS  32
 
 /*
  * Who kept others waiting: the site that acquired the lock, blamed for what others waited during
- * its holds; or the one that woke a waiter, blamed for that wait.
+ * its holds; or the one that woke a waiter, blamed for that wait.  The last entry of a row is for
+ * all that found none of their own: those with the least blame share it.
  */
 struct gd_lock_holder {
 	uint64_t site;  /* GD_SITE_* */
@@ -78,7 +80,7 @@ struct gd_lock {
 	uint64_t given_up; /* ticks waited until a time-out, not yet blamed on a release */
 	uint64_t waker;    /* site of the last wake-up that was no release; 0: none */
 };
-GD_ASSERT_SIZE(gd_lock, 256);
+GD_ASSERT_SIZE(gd_lock, 384);
 
 /* ---- One GIL --------------------------------------------------------------------------------- */
 
@@ -99,12 +101,12 @@ struct gd_gil {
 	uint64_t hold_long; /* ticks of holds of 100 us and longer (by a rough clock) */
 	uint32_t waiters;   /* now; changed atomically */
 	uint32_t reserved0;
-	struct gd_lock_holder holders[GD_LOCK_HOLDERS]; /* who held it while others waited */
-	uint64_t holder_hold[GD_LOCK_HOLDERS];          /* ticks that they held it then */
+	struct gd_lock_holder holders[GD_GIL_HOLDERS]; /* who held it while others waited */
+	uint64_t holder_hold[GD_GIL_HOLDERS];          /* ticks that they held it then */
 	uint32_t hold_hist[GD_HIST_STEPS];
 	uint32_t wait_hist[GD_HIST_STEPS];
 };
-GD_ASSERT_SIZE(gd_gil, 232 + 8 * GD_HIST_STEPS);
+GD_ASSERT_SIZE(gd_gil, 104 + 32 * GD_GIL_HOLDERS + 8 * GD_HIST_STEPS);
 
 /* ---- The joint picture ----------------------------------------------------------------------- */
 

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * A GIL is recognised by its calls and by what lies around its condition.  The one here is laid out
- * as CPython's struct _gil_runtime_state (Include/internal/pycore_gil.h) and taken and dropped as
- * Python/ceval_gil.c does it, by libc's own mutexes and conditions.
+ * as CPython has it (python_gil.h).
  */
 #include <account.h>
 #include <builders/awake.h>
@@ -11,101 +10,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <unit/agent/python_gil.h>
 #include <unit/near.h>
-
-struct python_gil {
-	unsigned long interval;
-	void *last_holder;
-	int locked;
-	unsigned long switch_number;
-	pthread_cond_t cond;
-	pthread_mutex_t mutex;
-	pthread_cond_t switch_cond;
-	pthread_mutex_t switch_mutex;
-};
-_Static_assert(offsetof(struct python_gil, mutex) - offsetof(struct python_gil, cond) ==
-		       GD_GIL_MUTEX,
-	       "as gil.h has it");
-_Static_assert(offsetof(struct python_gil, switch_cond) - offsetof(struct python_gil, cond) ==
-		       GD_GIL_SWITCH_COND,
-	       "as gil.h has it");
-_Static_assert(offsetof(struct python_gil, switch_mutex) - offsetof(struct python_gil, cond) ==
-		       GD_GIL_SWITCH_MUTEX,
-	       "as gil.h has it");
-
-static void make(struct python_gil *gil)
-{
-	memset(gil, 0, sizeof(*gil));
-	gil->interval = 5000;
-	pthread_mutex_init(&gil->mutex, NULL);
-	pthread_mutex_init(&gil->switch_mutex, NULL);
-	pthread_cond_init(&gil->cond, NULL);
-	pthread_cond_init(&gil->switch_cond, NULL);
-}
-
-static void destroy(struct python_gil *gil)
-{
-	pthread_cond_destroy(&gil->cond);
-	pthread_cond_destroy(&gil->switch_cond);
-	pthread_mutex_destroy(&gil->mutex);
-	pthread_mutex_destroy(&gil->switch_mutex);
-}
-
-/* A timed wait for a GIL that another thread holds: its interval runs out. */
-static void wait_once(struct python_gil *gil, double s)
-{
-	struct timespec past = { 1, 0 };
-
-	assert_int_equal(pthread_mutex_lock(&gil->mutex), 0);
-	assert_int_equal(pthread_cond_timedwait(&gil->cond, &gil->mutex, &past), ETIMEDOUT);
-	gd_awake_ns += GD_AWAKE_S(s);
-	assert_int_equal(pthread_mutex_unlock(&gil->mutex), 0);
-}
-
-static void take(struct python_gil *gil)
-{
-	assert_int_equal(pthread_mutex_lock(&gil->mutex), 0);
-	gil->locked = 1;
-	assert_int_equal(pthread_mutex_lock(&gil->switch_mutex), 0);
-	gil->last_holder = gil;
-	gil->switch_number++;
-	assert_int_equal(pthread_cond_signal(&gil->switch_cond), 0);
-	assert_int_equal(pthread_mutex_unlock(&gil->switch_mutex), 0);
-	assert_int_equal(pthread_mutex_unlock(&gil->mutex), 0);
-}
-
-static void drop(struct python_gil *gil)
-{
-	assert_int_equal(pthread_mutex_lock(&gil->mutex), 0);
-	gil->locked = 0;
-	assert_int_equal(pthread_cond_signal(&gil->cond), 0);
-	assert_int_equal(pthread_mutex_unlock(&gil->mutex), 0);
-}
-
-static void pass(double s)
-{
-	gd_awake_ns += GD_AWAKE_S(s);
-}
-
-static struct gd_gil *row_of(const struct python_gil *gil)
-{
-	struct gd_gil_known *known = gd_gil_at((uintptr_t)&gil->cond, 0);
-
-	return known ? known->row : NULL;
-}
-
-static struct gd_section *section(void)
-{
-	return &gd_sections[GD_SECTION_GILS - 1];
-}
-
-/* No GIL is known from a test before. */
-static int wake(void **state)
-{
-	memset(gd_gils, 0, sizeof(gd_gils));
-	gd_gil_count = 0;
-	return gd_awake_with_clock(state);
-}
 
 /* ---- Recognising ----------------------------------------------------------------------------- */
 
@@ -383,61 +289,6 @@ static void a_wait_lasts_from_the_first_timed_wait_to_the_take(void **state)
 	destroy(&gil);
 }
 
-/* Others that wait for the GIL from now on, as their own calls would book them. */
-static void others_arrive(struct gd_gil_known *known, uint32_t count)
-{
-	known->row->waiters += count;
-	known->arrivals += count * gd_awake_ns;
-}
-
-static void a_holder_is_blamed_for_what_others_waited_while_it_held(void **state)
-{
-	struct gd_gil_known *known;
-	struct python_gil gil;
-	struct gd_gil *row;
-
-	(void)state;
-	make(&gil);
-	take(&gil);
-	known = gd_gil_at((uintptr_t)&gil.cond, 0);
-	row = known->row;
-	pass(10);
-	others_arrive(known, 2);
-	pass(30);
-	drop(&gil); /* two that waited for 30 each, in a hold of 40 */
-	assert_int_equal(row->holders[0].times, 1);
-	assert_int_equal(row->holders[0].blame, GD_AWAKE_S(60));
-	assert_int_equal(row->holder_hold[0], GD_AWAKE_S(40));
-	pass(5);
-	take(&gil); /* they had waited for 70 by then, which is not this hold's fault */
-	pass(3);
-	drop(&gil); /* 6: too little to look at, and not forgotten */
-	assert_int_equal(row->holders[0].times, 1);
-	take(&gil);
-	pass(9);
-	drop(&gil);
-	assert_int_equal(row->holders[0].times, 2);
-	assert_int_equal(row->holders[0].blame, GD_AWAKE_S(60 + 6 + 18));
-	assert_int_equal(row->holder_hold[0], GD_AWAKE_S(40 + 3 + 9));
-	destroy(&gil);
-}
-
-static void a_hold_that_nobody_waits_for_is_blamed_for_nothing(void **state)
-{
-	struct python_gil gil;
-
-	(void)state;
-	make(&gil);
-	for (int i = 0; i < 2; i++) {
-		wait_once(&gil, 7); /* its own wait is not its fault */
-		take(&gil);
-		pass(100);
-		drop(&gil);
-	}
-	assert_int_equal(row_of(&gil)->holders[0].times, 0);
-	destroy(&gil);
-}
-
 static void a_holder_that_makes_room_waits_too(void **state)
 {
 	struct gd_thread *slot = gd_self->slot;
@@ -623,8 +474,6 @@ int main(void)
 		TEST(under_a_filter_it_is_not_looked_for_across_pages),
 		TEST(holds_are_exact),
 		TEST(a_wait_lasts_from_the_first_timed_wait_to_the_take),
-		TEST(a_holder_is_blamed_for_what_others_waited_while_it_held),
-		TEST(a_hold_that_nobody_waits_for_is_blamed_for_nothing),
 		TEST(a_holder_that_makes_room_waits_too),
 		TEST(waits_with_the_gil_held_are_told),
 		TEST(a_signal_by_who_does_not_hold_it_is_no_drop),

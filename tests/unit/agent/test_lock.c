@@ -268,23 +268,45 @@ static void locks_taken_and_given_in_turn_need_one_place(void **state)
 
 /* ---- Who keeps others waiting ---------------------------------------------------------------- */
 
-static void blame_is_kept_for_the_first_and_shared_by_the_rest(void **state)
-{
-	struct gd_lock_holder holders[GD_LOCK_HOLDERS] = { { 0 } };
-	uint64_t holds[GD_LOCK_HOLDERS] = { 0 };
+static struct gd_lock_holder entries[4];
+static uint64_t holds[4];
+static const struct gd_lock_holders holders = { entries, holds, 4 };
 
+static void blame_is_kept_by_site(void **state)
+{
 	(void)state;
-	for (uint64_t site = 1; site <= GD_LOCK_HOLDERS + 2; site++)
+	memset(entries, 0, sizeof(entries));
+	memset(holds, 0, sizeof(holds));
+	for (uint64_t site = 1; site <= 3; site++)
 		for (uint64_t i = 0; i < site; i++)
-			gd_lock_blame(holders, holds, site, 10, 7);
-	for (uint64_t i = 0; i < GD_LOCK_HOLDERS - 1; i++) {
-		assert_int_equal(holders[i].site, i + 1);
-		assert_int_equal(holders[i].times, i + 1);
-		assert_int_equal(holders[i].blame, 10 * (i + 1));
+			gd_lock_blame(&holders, site, 10, 7);
+	for (uint64_t i = 0; i < 3; i++) {
+		assert_int_equal(entries[i].site, i + 1);
+		assert_int_equal(entries[i].times, i + 1);
+		assert_int_equal(entries[i].blame, 10 * (i + 1));
 		assert_int_equal(holds[i], 7 * (i + 1));
 	}
-	assert_int_equal(holders[GD_LOCK_HOLDERS - 1].site, GD_SITE_OTHERS);
-	assert_int_equal(holders[GD_LOCK_HOLDERS - 1].times, 4 + 5 + 6);
+	assert_int_equal(entries[3].times, 0);
+}
+
+static void the_least_to_blame_share_an_entry(void **state)
+{
+	blame_is_kept_by_site(state);
+	gd_lock_blame(&holders, 4, 5, 1); /* no more than the least, 10 */
+	assert_int_equal(entries[3].site, GD_SITE_OTHERS);
+	assert_int_equal(entries[3].blame, 5);
+	gd_lock_blame(&holders, 5, 15, 2); /* more: that one makes room */
+	assert_int_equal(entries[0].site, 5);
+	assert_int_equal(entries[0].blame, 15);
+	assert_int_equal(entries[0].times, 1);
+	assert_int_equal(holds[0], 2);
+	assert_int_equal(entries[3].blame, 5 + 10);
+	assert_int_equal(entries[3].times, 2);
+	assert_int_equal(holds[3], 1 + 7);
+	gd_lock_blame(&holders, 5, 1, 1);
+	assert_int_equal(entries[0].blame, 16);
+	assert_int_equal(entries[1].blame, 20);
+	assert_int_equal(entries[2].blame, 30);
 }
 
 /*
@@ -553,7 +575,8 @@ int main(void)
 		TEST(a_lock_is_given_back_by_who_acquired_it),
 		TEST(who_holds_many_forgets_the_oldest),
 		TEST(locks_taken_and_given_in_turn_need_one_place),
-		TEST(blame_is_kept_for_the_first_and_shared_by_the_rest),
+		TEST(blame_is_kept_by_site),
+		TEST(the_least_to_blame_share_an_entry),
 		TEST(a_hold_is_blamed_for_what_others_waited_during_it),
 		TEST(a_hold_whose_waiters_were_not_seen_is_blamed_for_its_length_at_most),
 		TEST(a_hold_is_blamed_for_those_who_gave_up_during_it),
