@@ -18,6 +18,12 @@
 
 #define GD_COMPILER_BARRIER() __asm__ volatile("" ::: "memory")
 
+/*
+ * A thread that holds a GIL has just waited for something else: here is where it kept others
+ * waiting, not where it lets go.  In gil.c.
+ */
+void gd_gil_look_back(struct gd_local *self, uint64_t now);
+
 /* Settles the span since the last reading of the CPU clock.  Context: the thread itself. */
 void gd_account_flush(struct gd_local *self, uint64_t now);
 
@@ -112,6 +118,8 @@ static inline uint64_t gd_account_end(struct gd_local *self, uint16_t cause)
 	due = gd_site_due(self, waited);
 	if (__builtin_expect(due != 0, 0))
 		gd_site_sample(self, cause, due);
+	if (slot->gil && waited >= GD_BRIEF_US * gd_clock_ticks_per_us)
+		gd_gil_look_back(self, now);
 	return waited;
 }
 

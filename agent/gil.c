@@ -81,6 +81,8 @@ static struct gd_gil_known *learn(uintptr_t cond)
 	for (uint32_t i = 0; i < gd_gil_count; i++)
 		if (!gd_gils[i].cond && gd_gils[i].row->cond == cond) {
 			gd_gils[i].row->alive = 1;
+			gd_gils[i].row->waiters = 0;
+			gd_gils[i].queue = (struct gd_lock_queue){ 0 };
 			__atomic_store_n(&gd_gils[i].cond, cond, __ATOMIC_RELEASE);
 			return &gd_gils[i];
 		}
@@ -133,6 +135,7 @@ void gd_gil_reset(void)
 
 		gd_gils[i].row = gd_arena_take(GD_SECTION_GILS, &index);
 		gd_gils[i].row->cond = gd_gils[i].cond;
+		gd_gils[i].queue = (struct gd_lock_queue){ 0 };
 		gd_gils[i].row->alive = gd_gils[i].cond != 0;
 	}
 }
@@ -170,6 +173,62 @@ static void book_hold(struct gd_gil *row, uint64_t held)
 	add_to_hist(row->hold_hist, held);
 }
 
+/* ---- Who keeps others waiting ---------------------------------------------------------------- */
+
+#define BLAME_US                                                                                   \
+	20 /* of waiting by others: then the stack is walked, which takes about half a one */
+
+/* What those who wait have waited until then, all together. */
+static uint64_t accrued(const struct gd_lock_queue *queue, uint64_t now)
+{
+	return queue->count * now - queue->arrivals;
+}
+
+/* Of its hold, the part that ends now.  queue: as it was then. */
+static void note_blame(struct gd_local *self, struct gd_gil *row, const struct gd_lock_queue *queue,
+		       uint64_t now)
+{
+	uint64_t waited = accrued(queue, now);
+
+	if (queue->count) {
+		self->gil_blame += waited - self->gil_accrued;
+		self->gil_blame_hold += now - self->gil_blame_since;
+		self->gil_blame_row = row;
+	}
+	self->gil_accrued = waited;
+	self->gil_blame_since = now;
+}
+
+/*
+ * It held the GIL while others waited: where it is now, it was then.  Brief holds are put together
+ * until they are worth a look.
+ */
+static void book_blame(struct gd_local *self)
+{
+	struct gd_gil *row = self->gil_blame_row;
+	struct gd_lock_holders holders;
+
+	if (self->gil_blame < BLAME_US * gd_clock_ticks_per_us)
+		return;
+	holders = (struct gd_lock_holders){ row->holders, row->holder_hold, GD_GIL_HOLDERS };
+	gd_lock_blame(&holders, gd_site_here(self, 0), self->gil_blame, self->gil_blame_hold);
+	self->gil_blame = self->gil_blame_hold = 0;
+}
+
+void gd_gil_look_back(struct gd_local *self, uint64_t now)
+{
+	struct gd_gil_known *gil = &gd_gils[self->slot->gil - 1];
+	struct gd_lock_queue queue;
+
+	gd_arch_read_pair(&gil->queue, &queue.count, &queue.arrivals);
+	if (!queue.count)
+		return;
+	note_blame(self, gil->row, &queue, now);
+	book_blame(self);
+}
+
+/* ---- The events ------------------------------------------------------------------------------ */
+
 void gd_gil_take(struct gd_gil_known *gil)
 {
 	struct gd_local *self = gd_thread_get();
@@ -186,10 +245,13 @@ void gd_gil_take(struct gd_gil_known *gil)
 	if (self->is_waiting_gil) {
 		self->is_waiting_gil = false;
 		__atomic_fetch_sub(&row->waiters, 1, __ATOMIC_RELAXED);
+		gd_arch_add_pair(&gil->queue, (uint64_t)-1, -self->gil_wait_began);
 		book_wait(row, now - self->gil_wait_began);
 		self->gil_sample_due += gd_site_due(self, now - self->gil_wait_began);
 		self->has_gil_due = self->gil_sample_due != 0;
 	}
+	self->gil_accrued = accrued(&gil->queue, now);
+	self->gil_blame_since = now;
 	self->slot->gil = (uint32_t)(gil - gd_gils) + 1;
 	self->slot->gil_takes++;
 	self->in_wait = false;
@@ -211,7 +273,9 @@ void gd_gil_drop(struct gd_gil_known *gil)
 	self->slot->gil = 0;
 	self->slot->gil_drops++;
 	self->slot->gil_hold += held;
-	self->gil_held = held;
+	note_blame(self, gil->row, &gil->queue, now);
+	if (gil != gd_gils)
+		book_blame(self); /* the mutex of another GIL is not looked at: see settle */
 	/*
 	 * Who is woken now may take this CPU from us before we get out of drop_gil, and keep it for
 	 * as long as it holds the GIL.  We are not short of a CPU then, but of the GIL.
@@ -231,6 +295,7 @@ void gd_gil_wait(struct gd_gil_known *gil)
 	self->slot->object = gil->cond;
 	self->slot->count[GD_CAUSE_GIL]++;
 	__atomic_fetch_add(&gil->row->waiters, 1, __ATOMIC_RELAXED);
+	gd_arch_add_pair(&gil->queue, 1, self->gil_wait_began);
 	gd_account_enter(self, GD_CAUSE_GIL, self->gil_wait_began);
 }
 
@@ -246,6 +311,8 @@ void gd_gil_settle(struct gd_local *self)
 		gd_account_enter(self, GD_CAUSE_CPU_FREE, gd_ticks());
 	if (due)
 		gd_site_sample(self, GD_CAUSE_GIL, due);
+	if (!self->slot->gil)
+		book_blame(self);
 }
 
 /*
@@ -255,13 +322,9 @@ void gd_gil_settle(struct gd_local *self)
 bool gd_gil_yield_begin(struct gd_gil_known *gil)
 {
 	struct gd_local *self = gd_thread_get();
-	uint32_t waiters;
 
 	if (!self || self->is_busy)
 		return false;
-	/* It held the GIL while others asked for it: where it is now, it was then. */
-	waiters = __atomic_load_n(&gil->row->waiters, __ATOMIC_RELAXED);
-	gd_lock_blame(gil->row->holders, gd_site_here(self, 0), self->gil_held * waiters);
 	self->gil_wait_began = gd_ticks();
 	self->slot->object = gil->cond;
 	self->slot->gil_forced++;

@@ -20,6 +20,7 @@
 struct gd_gil_known {
 	uintptr_t cond; /* 0: none, or its interpreter ended */
 	struct gd_gil *row;
+	struct gd_lock_queue queue; /* of those who wait now; changed by who owns the GIL's mutex */
 };
 
 extern struct gd_gil_known gd_gils[GD_GIL_CAPACITY];
@@ -52,7 +53,7 @@ static inline bool gd_gil_mutex_is(const void *mutex)
 
 /*
  * The GIL's mutex is free again: samples the wait that has just ended, or ends the handing over to
- * a waiter.
+ * a waiter and blames the hold for what others waited.
  */
 void gd_gil_settle(struct gd_local *self);
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The table: dense rows in the image, a private open-addressing index from addresses to rows.
- * Entries are never removed: a lock that dies leaves its row to the next one at its address.
+ * Entries are never removed: a lock that dies leaves its row to the next one of its kind at its
+ * address.
  */
 #include "lock.h"
 #include "clock.h"
@@ -15,12 +16,13 @@
 #define STACK_REACH 65536 /* a wait_entry lies this close above the wrapper's frame */
 
 struct index_entry {
-	uintptr_t key;
+	uint64_t key;        /* see index_key() */
 	uint32_t row_plus_1; /* 0: nobody has found a row for it yet */
 	uint32_t padding;
 };
 
 bool gd_lock_parks;
+bool gd_lock_gave_up;
 
 static struct index_entry *table;
 static struct {
@@ -37,7 +39,13 @@ void gd_lock_init(void)
 		table = (struct index_entry *)map;
 }
 
-static uint32_t hash(uintptr_t key)
+/* No address reaches up there: a mutex that lies where a condition lay is another lock. */
+static uint64_t index_key(uintptr_t key, uint16_t cause)
+{
+	return (uint64_t)key ^ (uint64_t)cause << 48;
+}
+
+static uint32_t hash(uint64_t key)
 {
 	return (uint32_t)((key >> 3) * 0x9e3779b97f4a7c15ull >> 32) % INDEX_SIZE;
 }
@@ -49,15 +57,17 @@ static struct gd_lock *row_at(uint32_t row_plus_1)
 	return row_plus_1 && row_plus_1 != NO_ROW ? &rows[row_plus_1 - 1] : NULL;
 }
 
-struct gd_lock *gd_lock_find(uintptr_t key)
+struct gd_lock *gd_lock_find(uintptr_t key, uint16_t cause)
 {
+	uint64_t wanted = index_key(key, cause);
+
 	if (!table)
 		return NULL;
 	for (uint32_t i = 0; i < PROBES; i++) {
-		struct index_entry *entry = &table[(hash(key) + i) % INDEX_SIZE];
-		uintptr_t seen = __atomic_load_n(&entry->key, __ATOMIC_ACQUIRE);
+		struct index_entry *entry = &table[(hash(wanted) + i) % INDEX_SIZE];
+		uint64_t seen = __atomic_load_n(&entry->key, __ATOMIC_ACQUIRE);
 
-		if (seen == key)
+		if (seen == wanted)
 			return row_at(__atomic_load_n(&entry->row_plus_1, __ATOMIC_ACQUIRE));
 		if (!seen)
 			return NULL;
@@ -90,18 +100,19 @@ static struct gd_lock *row_for(struct index_entry *entry, uintptr_t key, uint16_
 
 struct gd_lock *gd_lock_arrive(uintptr_t key, uint16_t cause, uint64_t now)
 {
+	uint64_t wanted = index_key(key, cause);
 	struct gd_lock *row = NULL;
 	uint32_t i;
 
 	if (!table)
 		return NULL;
 	for (i = 0; i < PROBES; i++) {
-		struct index_entry *entry = &table[(hash(key) + i) % INDEX_SIZE];
-		uintptr_t seen = 0;
+		struct index_entry *entry = &table[(hash(wanted) + i) % INDEX_SIZE];
+		uint64_t seen = 0;
 
-		if (!__atomic_compare_exchange_n(&entry->key, &seen, key, false, __ATOMIC_ACQ_REL,
-						 __ATOMIC_ACQUIRE) &&
-		    seen != key)
+		if (!__atomic_compare_exchange_n(&entry->key, &seen, wanted, false,
+						 __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE) &&
+		    seen != wanted)
 			continue;
 		row = row_for(entry, key, cause);
 		break;
@@ -127,16 +138,111 @@ static void add_to(uint64_t *sum, uint64_t value)
 	__atomic_fetch_add(sum, value, __ATOMIC_RELAXED);
 }
 
-void gd_lock_leave(struct gd_lock *row, uint64_t arrived, uint64_t now, bool timed_out)
+static void add_blame(const struct gd_lock_holders *holders, unsigned int i, uint64_t blame,
+		      uint64_t times, uint64_t hold)
 {
+	add_to(&holders->list[i].blame, blame);
+	add_to(&holders->list[i].times, times);
+	add_to(&holders->holds[i], hold);
+}
+
+/* The site's entry; the first ones to come find one.  count - 1, the one for all others: none. */
+static unsigned int find_holder(const struct gd_lock_holders *holders, uint64_t site)
+{
+	unsigned int i;
+
+	for (i = 0; i < holders->count - 1; i++) {
+		uint64_t seen = 0;
+
+		if (__atomic_compare_exchange_n(&holders->list[i].site, &seen, site, false,
+						__ATOMIC_RELAXED, __ATOMIC_RELAXED) ||
+		    seen == site)
+			break;
+	}
+	return i;
+}
+
+/*
+ * All entries are taken: the one with the least blame makes room if it has less than the new one
+ * brings, and joins the others.  Who comes at the same moment may be added to the wrong one, once.
+ */
+static unsigned int displace(const struct gd_lock_holders *holders, uint64_t site, uint64_t blame)
+{
+	unsigned int others = holders->count - 1, least = 0;
+	struct gd_lock_holder *entry;
+	uint64_t seen;
+
+	for (unsigned int i = 1; i < others; i++)
+		if (holders->list[i].blame < holders->list[least].blame)
+			least = i;
+	entry = &holders->list[least];
+	seen = __atomic_load_n(&entry->site, __ATOMIC_RELAXED);
+	__atomic_store_n(&holders->list[others].site, GD_SITE_OTHERS, __ATOMIC_RELAXED);
+	if (entry->blame >= blame ||
+	    !__atomic_compare_exchange_n(&entry->site, &seen, site, false, __ATOMIC_RELAXED,
+					 __ATOMIC_RELAXED))
+		return others;
+	add_blame(holders, others, __atomic_exchange_n(&entry->blame, 0, __ATOMIC_RELAXED),
+		  __atomic_exchange_n(&entry->times, 0, __ATOMIC_RELAXED),
+		  __atomic_exchange_n(&holders->holds[least], 0, __ATOMIC_RELAXED));
+	return least;
+}
+
+void gd_lock_blame(const struct gd_lock_holders *holders, uint64_t site, uint64_t blame,
+		   uint64_t hold)
+{
+	unsigned int i = find_holder(holders, site);
+
+	if (i == holders->count - 1)
+		i = displace(holders, site, blame);
+	add_blame(holders, i, blame, 1, hold);
+}
+
+static void blame_site(struct gd_lock *row, uint64_t site, uint64_t blame, uint64_t hold)
+{
+	struct gd_lock_holders holders = { row->holders, row->holder_hold, GD_LOCK_HOLDERS };
+
+	gd_lock_blame(&holders, site, blame, hold);
+}
+
+/*
+ * A condition and a barrier have no holder that a time-out could be blamed on.  A semaphore may be
+ * given back without a look at the table: from now on it is looked at.
+ */
+static void give_up(struct gd_lock *row, uint64_t waited)
+{
+	add_to(&row->timeouts, 1);
+	if (row->cause == GD_CAUSE_COND)
+		return;
+	add_to(&row->given_up, waited);
+	if (row->cause == GD_CAUSE_SEM)
+		__atomic_store_n(&gd_lock_gave_up, true, __ATOMIC_RELAXED);
+}
+
+void gd_lock_leave(struct gd_lock *row, uint64_t arrived, uint64_t now, enum gd_lock_end end)
+{
+	uint64_t waited = now - arrived;
+	uint64_t waker;
+
 	if (!row)
 		return;
 	gd_arch_add_pair(&row->queue, (uint64_t)-1, -arrived);
+	if (end == GD_LOCK_NOT_WAITED)
+		return;
+	if (end == GD_LOCK_TIMED_OUT)
+		give_up(row, waited);
 	add_to(&row->waits, 1);
-	add_to(&row->wait, now - arrived);
-	raise_to(&row->wait_max, now - arrived);
-	if (timed_out)
-		add_to(&row->timeouts, 1);
+	add_to(&row->wait, waited);
+	raise_to(&row->wait_max, waited);
+	waker = end == GD_LOCK_OBTAINED ? __atomic_load_n(&row->waker, __ATOMIC_RELAXED) : 0;
+	if (waker)
+		blame_site(row, waker, waited, 0);
+}
+
+void gd_lock_abandon(struct gd_local *self, uint64_t now)
+{
+	gd_lock_leave(self->wait_lock, self->wait_lock_began, now, GD_LOCK_INTERRUPTED);
+	self->wait_lock = NULL;
 }
 
 uint64_t gd_lock_accrued(struct gd_lock *row, uint64_t now, uint64_t *ret_count)
@@ -150,36 +256,33 @@ uint64_t gd_lock_accrued(struct gd_lock *row, uint64_t now, uint64_t *ret_count)
 
 /* ---- Releases -------------------------------------------------------------------------------- */
 
-void gd_lock_blame(struct gd_lock_holder *holders, uint64_t site, uint64_t blame)
+/* Who lets others go without having acquired it; a mutex has a holder always, seen or not. */
+static bool is_signal(const struct gd_lock *row, const struct gd_held *held)
 {
-	unsigned int i;
-
-	for (i = 0; i < GD_LOCK_HOLDERS - 1; i++) {
-		uint64_t seen = 0;
-
-		/* The first ones to come have an entry each, all others share the last. */
-		if (__atomic_compare_exchange_n(&holders[i].site, &seen, site, false,
-						__ATOMIC_RELAXED, __ATOMIC_RELAXED) ||
-		    seen == site)
-			break;
-	}
-	if (i == GD_LOCK_HOLDERS - 1)
-		__atomic_store_n(&holders[i].site, GD_SITE_OTHERS, __ATOMIC_RELAXED);
-	add_to(&holders[i].blame, blame);
-	add_to(&holders[i].times, 1);
+	return !held->key && row->cause != GD_CAUSE_MUTEX && row->cause != GD_CAUSE_RWLOCK;
 }
 
-struct gd_release gd_lock_release(struct gd_local *self, uintptr_t key)
+struct gd_release gd_lock_release(struct gd_local *self, uintptr_t key, uint16_t cause,
+				  uintptr_t returns_to)
 {
-	struct gd_release release = { .row = gd_lock_find(key) };
+	struct gd_lock *row = gd_lock_find(key, cause);
+	struct gd_release release = { .row = row };
 
 	if (!gd_lock_give(self, key, &release.held))
 		release.held.key = 0;
-	if (!release.row)
+	if (!row)
 		return release;
 	release.now = gd_ticks();
-	release.accrued = gd_lock_accrued(release.row, release.now, &release.waiters);
-	if (!release.waiters)
+	release.accrued = gd_lock_accrued(row, release.now, &release.waiters);
+	if (__atomic_load_n(&row->given_up, __ATOMIC_RELAXED))
+		release.given_up = __atomic_exchange_n(&row->given_up, 0, __ATOMIC_RELAXED);
+	if (row->cause == GD_CAUSE_SEM || row->cause == GD_CAUSE_COND)
+		__atomic_store_n(&row->waker,
+				 is_signal(row, &release.held) && release.waiters
+					 ? gd_site_here(self, returns_to)
+					 : 0,
+				 __ATOMIC_RELAXED);
+	if (!release.waiters && (!release.given_up || is_signal(row, &release.held)))
 		release.row = NULL;
 	return release;
 }
@@ -187,34 +290,48 @@ struct gd_release gd_lock_release(struct gd_local *self, uintptr_t key)
 /* What others waited during this hold: those that came meanwhile, and all of it for the others. */
 static uint64_t blame_of_hold(const struct gd_release *release, uint64_t hold)
 {
+	uint64_t waited = release->accrued + release->given_up;
 	uint64_t all = hold * release->waiters;
 
 	if (release->held.accrued == GD_LOCK_UNKNOWN)
-		return release->accrued < all ? release->accrued : all;
-	return release->accrued > release->held.accrued ? release->accrued - release->held.accrued
-							: 0;
+		return (release->accrued < all ? release->accrued : all) + release->given_up;
+	return waited > release->held.accrued ? waited - release->held.accrued : 0;
 }
 
-void gd_lock_released(struct gd_local *self, const struct gd_release *release, bool wakes_all,
-		      uintptr_t returns_to)
+/* The last to arrive at a barrier ends all the waits at once; others are blamed by who they wake. */
+static void book_signal(struct gd_local *self, const struct gd_release *release,
+			uintptr_t returns_to)
 {
 	struct gd_lock *row = release->row;
-	uint64_t hold, site;
+
+	add_to(&row->posted, 1);
+	if (row->cause == GD_CAUSE_BARRIER)
+		blame_site(row, gd_site_here(self, returns_to), release->accrued, 0);
+}
+
+void gd_lock_released(struct gd_local *self, const struct gd_release *release, uintptr_t returns_to)
+{
+	struct gd_lock *row = release->row;
+	uint64_t hold;
 
 	if (!row)
 		return;
-	site = gd_site_here(self, release->held.key ? release->held.returns_to : returns_to);
+	if (is_signal(row, &release->held)) {
+		book_signal(self, release, returns_to);
+		return;
+	}
+	add_to(&row->released, 1);
 	if (!release->held.key) {
-		add_to(&row->posted, 1);
-		gd_lock_blame(row->holders, site,
-			      wakes_all ? release->accrued : release->accrued / release->waiters);
+		add_to(&row->unbounded, 1);
+		blame_site(row, gd_site_here(self, returns_to),
+			   release->accrued + release->given_up, 0);
 		return;
 	}
 	hold = release->now - release->held.taken;
-	add_to(&row->released, 1);
 	add_to(&row->hold, hold);
 	raise_to(&row->hold_max, hold);
-	gd_lock_blame(row->holders, site, blame_of_hold(release, hold));
+	blame_site(row, gd_site_here(self, release->held.returns_to), blame_of_hold(release, hold),
+		   hold);
 }
 
 void gd_lock_reset(void)

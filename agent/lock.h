@@ -17,11 +17,25 @@
  */
 struct gd_lock *gd_lock_arrive(uintptr_t key, uint16_t cause, uint64_t now);
 
-/* It leaves, having arrived then.  row may be NULL. */
-void gd_lock_leave(struct gd_lock *row, uint64_t arrived, uint64_t now, bool timed_out);
+/* How a wait ends. */
+enum gd_lock_end {
+	GD_LOCK_OBTAINED,
+	GD_LOCK_TIMED_OUT,
+	GD_LOCK_INTERRUPTED, /* by a signal, a cancellation, a jump */
+	GD_LOCK_NOT_WAITED,  /* it was the one that the others waited for */
+};
 
-/* The row of key if somebody ever waited for it, else NULL. */
-struct gd_lock *gd_lock_find(uintptr_t key);
+/* It leaves, having arrived then.  row may be NULL. */
+void gd_lock_leave(struct gd_lock *row, uint64_t arrived, uint64_t now, enum gd_lock_end end);
+
+/* The thread's open wait for a lock, if any, will not return: it ended now. */
+void gd_lock_abandon(struct gd_local *self, uint64_t now);
+
+/* Somebody has given up waiting for a semaphore: its holder, if it has one, is to learn of it. */
+extern bool gd_lock_gave_up;
+
+/* The row of that kind of lock at key if somebody ever waited for it, else NULL. */
+struct gd_lock *gd_lock_find(uintptr_t key, uint16_t cause);
 
 /* Maps the index.  Context: constructor; later a filter may forbid it. */
 void gd_lock_init(void);
@@ -57,24 +71,35 @@ static inline bool gd_lock_give(struct gd_local *self, uintptr_t key, struct gd_
 }
 
 /*
- * A release while others wait, in two steps: what only the moment knows is read before the real
- * call, the rest is booked after it, so that nobody waits longer for our sake.
+ * A release while others wait, or have given up waiting, in two steps: what only the moment knows is
+ * read before the real call, the rest is booked after it, so that nobody waits longer for our sake.
+ * Where it is a wake-up by a thread that does not hold it, whoever is woken blames the site, for
+ * the wait that it ended; so the site is noted before.
  */
 struct gd_release {
 	struct gd_lock *row; /* NULL: nothing to book */
-	struct gd_held held; /* key 0: this thread had not acquired it, it wakes somebody */
+	struct gd_held held; /* key 0: this thread had not acquired it, or long ago */
 	uint64_t now;
 	uint64_t accrued;
 	uint64_t waiters;
+	uint64_t given_up;
 };
 
-/* wakes_all: a broadcast, or the last to arrive at a barrier. */
-struct gd_release gd_lock_release(struct gd_local *self, uintptr_t key);
-void gd_lock_released(struct gd_local *self, const struct gd_release *release, bool wakes_all,
+struct gd_release gd_lock_release(struct gd_local *self, uintptr_t key, uint16_t cause,
+				  uintptr_t returns_to);
+void gd_lock_released(struct gd_local *self, const struct gd_release *release,
 		      uintptr_t returns_to);
 
-/* Adds blame to the site's entry of a row of holders. */
-void gd_lock_blame(struct gd_lock_holder *holders, uint64_t site, uint64_t blame);
+/* A row of holders, see recording.h: count entries, and the holds beside them. */
+struct gd_lock_holders {
+	struct gd_lock_holder *list;
+	uint64_t *holds;
+	unsigned int count;
+};
+
+/* Adds blame, for a hold of that length, to the site's entry. */
+void gd_lock_blame(const struct gd_lock_holders *holders, uint64_t site, uint64_t blame,
+		   uint64_t hold);
 
 /*
  * CPython 3.13 and later park a waiter on a semaphore in its own stack; what it waits for stands in

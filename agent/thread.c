@@ -7,6 +7,7 @@
  */
 #include "thread.h"
 #include "account.h"
+#include "lock.h"
 #include <fcntl.h>
 #include <limits.h>
 #include <sys/mman.h>
@@ -269,6 +270,7 @@ void gd_thread_end(struct gd_local *self, uint64_t now)
 {
 	struct gd_thread *slot = self->slot;
 
+	gd_lock_abandon(self, now); /* cancelled in a wait */
 	gd_account_enter(self, GD_CAUSE_CPU_FREE, now);
 	gd_account_flush(self, now);
 	gd_thread_note_run_delay(self);

@@ -63,8 +63,14 @@ struct gd_local {
 	uint64_t mark[GD_CAUSE_COUNT];    /* slot->ticks at the flush */
 	uint64_t brief[GD_CAUSE_COUNT];   /* of waits so short that they hardly left the CPU */
 	struct gd_held held[GD_HELD_MAX]; /* a ring: the locks that it acquired last */
+	struct gd_lock *wait_lock;        /* whose queue it stands in; NULL: none */
+	uint64_t wait_lock_began;         /* ticks */
 	uint64_t gil_wait_began;          /* ticks */
-	uint64_t gil_held;                /* ticks, its last hold */
+	uint64_t gil_accrued;             /* what others had waited when it took the GIL */
+	uint64_t gil_blame;               /* ticks that others waited since, not yet booked */
+	uint64_t gil_blame_since;         /* the part of its hold that is not looked at yet */
+	uint64_t gil_blame_hold;          /* ticks of the holds in which they did */
+	struct gd_gil *gil_blame_row;     /* where that goes */
 	uint64_t gil_sample_due;          /* weight of a sample to take then */
 	uint64_t tstate;                  /* PyThreadState that last took a GIL here; 0: none */
 	uint64_t until_sample;            /* ticks of waiting until the next one */

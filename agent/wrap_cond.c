@@ -42,11 +42,11 @@ static __attribute__((noinline)) int wake(pthread_cond_t *cond, bool wakes_all,
 	int ret;
 
 	if (self && !self->is_busy)
-		release = gd_lock_release(self, (uintptr_t)cond);
+		release = gd_lock_release(self, (uintptr_t)cond, GD_CAUSE_COND, returns_to);
 	ret = wakes_all ? GD_REAL(pthread_cond_broadcast)(cond)
 			: GD_REAL(pthread_cond_signal)(cond);
 	if (release.row)
-		gd_lock_released(self, &release, wakes_all, returns_to);
+		gd_lock_released(self, &release, returns_to);
 	return ret;
 }
 
@@ -80,7 +80,7 @@ static inline __attribute__((always_inline)) struct cond_wait begin_wait(pthread
 	struct cond_wait wait = { .release = { .row = NULL } };
 
 	if (self && !self->is_busy && !self->in_wait)
-		wait.release = gd_lock_release(self, (uintptr_t)mutex);
+		wait.release = gd_lock_release(self, (uintptr_t)mutex, GD_CAUSE_MUTEX, 0);
 	wait.span = gd_span_begin_lock(GD_CAUSE_COND, (uintptr_t)cond);
 	return wait;
 }
@@ -90,11 +90,11 @@ static inline __attribute__((always_inline)) void end_wait(const struct cond_wai
 {
 	struct gd_local *self = wait->span.self;
 
-	gd_span_end_lock(&wait->span, timed_out);
+	gd_span_end_lock(&wait->span, timed_out ? GD_LOCK_TIMED_OUT : GD_LOCK_OBTAINED);
 	if (!self)
 		return;
-	gd_lock_released(self, &wait->release, false, (uintptr_t)__builtin_return_address(0));
-	gd_lock_hold(self, (uintptr_t)mutex, self->slot->since, GD_LOCK_UNKNOWN,
+	gd_lock_released(self, &wait->release, (uintptr_t)__builtin_return_address(0));
+	gd_lock_hold(self, (uintptr_t)mutex, gd_ticks(), GD_LOCK_UNKNOWN,
 		     (uintptr_t)__builtin_return_address(0));
 }
 
@@ -187,4 +187,23 @@ GD_EXPORT int cnd_timedwait(cnd_t *restrict cond, mtx_t *restrict mutex,
 	ret = gd_real.cnd_timedwait(cond, mutex, deadline);
 	end_wait(&wait, (pthread_mutex_t *)mutex, ret == thrd_timedout);
 	return ret;
+}
+
+GD_EXPORT int cnd_signal(cnd_t *cond)
+{
+	pthread_cond_t *inside = (pthread_cond_t *)cond;
+	int ret = is_waited_for(inside)
+			  ? wake(inside, false, (uintptr_t)__builtin_return_address(0))
+			  : GD_REAL(pthread_cond_signal)(inside);
+
+	return ret == 0 ? thrd_success : thrd_error;
+}
+
+GD_EXPORT int cnd_broadcast(cnd_t *cond)
+{
+	pthread_cond_t *inside = (pthread_cond_t *)cond;
+	int ret = is_waited_for(inside) ? wake(inside, true, (uintptr_t)__builtin_return_address(0))
+					: GD_REAL(pthread_cond_broadcast)(inside);
+
+	return ret == 0 ? thrd_success : thrd_error;
 }

@@ -4,18 +4,22 @@
  * never sees its call return, and would take all later waits of the thread for parts of that one.
  */
 #include "account.h"
+#include "lock.h"
 
 /* A jump to a frame below the wait, within the handler, leaves the wait as it is. */
 static void leave_wait(const struct __jmp_buf_tag *env)
 {
 	struct gd_local *self = gd_self;
+	uint64_t now;
 
 	if (!self || !self->in_wait || gd_vfork_open ||
 	    gd_arch_jump_target(env->__jmpbuf) <= self->wait_frame)
 		return;
 	if (self->is_busy)
 		self->slot->seq += self->slot->seq & 1; /* it interrupted our own stores */
-	gd_account_enter(self, gd_account_computing(self), gd_ticks());
+	now = gd_ticks();
+	gd_lock_abandon(self, now);
+	gd_account_enter(self, gd_account_computing(self), now);
 	self->slot->object = 0;
 	self->in_wait = false;
 }

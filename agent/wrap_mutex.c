@@ -7,6 +7,8 @@
 #include "span.h"
 #include <errno.h>
 
+#define RETURNS_TO ((uintptr_t)__builtin_return_address(0))
+
 /*
  * glibc's lock word (nptl/lowlevellock.h): 0 free, 1 taken, 2 taken and waited for.  Robust,
  * priority-inheriting and other special ones keep a thread id there: not 0 while taken, so the
@@ -23,13 +25,33 @@ static inline bool is_simple(const pthread_mutex_t *mutex)
 	return (mutex->__data.__kind & 0x7f) <= PTHREAD_MUTEX_ADAPTIVE_NP;
 }
 
-/* A recursive mutex that the thread has already is not waited for. */
+/* Its type without what else is special about it. */
+static inline int type_of(const pthread_mutex_t *mutex)
+{
+	return mutex->__data.__kind & 3;
+}
+
+/* A mutex that the thread has already is not waited for, where its type looks who has it. */
 static bool is_mine(const pthread_mutex_t *mutex)
 {
 	const struct gd_local *self = gd_self;
 
-	return (mutex->__data.__kind & 0x7f) == PTHREAD_MUTEX_RECURSIVE_NP && self &&
-	       __atomic_load_n(&mutex->__data.__owner, __ATOMIC_RELAXED) == self->slot->tid;
+	return (type_of(mutex) == PTHREAD_MUTEX_RECURSIVE_NP ||
+		type_of(mutex) == PTHREAD_MUTEX_ERRORCHECK_NP) &&
+	       self && __atomic_load_n(&mutex->__data.__owner, __ATOMIC_RELAXED) == self->slot->tid;
+}
+
+/* The outermost of a recursive mutex's locks: the one that acquires it and gives it back. */
+static inline bool is_outermost(const pthread_mutex_t *mutex)
+{
+	return type_of(mutex) != PTHREAD_MUTEX_RECURSIVE_NP || mutex->__data.__count <= 1;
+}
+
+/* With a priority ceiling the word of a free one is not 0: the ceiling stands above bit 19. */
+static bool is_free_below_ceiling(const pthread_mutex_t *mutex)
+{
+	return mutex->__data.__kind & 64 &&
+	       !(__atomic_load_n(&mutex->__data.__lock, __ATOMIC_RELAXED) & 0x7ffff);
 }
 
 /*
@@ -44,13 +66,23 @@ static inline void hold(const pthread_mutex_t *mutex, uintptr_t returns_to)
 		gd_lock_hold(self, (uintptr_t)mutex, gd_ticks(), GD_LOCK_UNKNOWN, returns_to);
 }
 
+/* A mutex that tells more than free and taken: what it has is its own, it may have waited unseen. */
+static __attribute__((noinline)) int lock_special(pthread_mutex_t *mutex, uintptr_t returns_to)
+{
+	int ret = GD_REAL(pthread_mutex_lock)(mutex);
+
+	if ((ret == 0 || ret == EOWNERDEAD) && gd_thread_is_one_of_many && is_outermost(mutex))
+		hold(mutex, returns_to);
+	return ret;
+}
+
 static __attribute__((noinline)) int lock_contended(pthread_mutex_t *mutex, struct gd_here here)
 {
 	struct gd_span span;
 	int ret;
 
-	if (is_mine(mutex))
-		return GD_REAL(pthread_mutex_lock)(mutex);
+	if (is_mine(mutex) || is_free_below_ceiling(mutex))
+		return lock_special(mutex, here.returns_to);
 	span = gd_span_begin_lock_at(GD_CAUSE_MUTEX, (uintptr_t)mutex, here);
 	ret = GD_REAL(pthread_mutex_lock)(mutex);
 	gd_span_end_acquired(&span, (uintptr_t)mutex, ret == EOWNERDEAD ? 0 : ret, false);
@@ -69,13 +101,15 @@ GD_EXPORT int pthread_mutex_lock(pthread_mutex_t *mutex)
 		return GD_REAL(pthread_mutex_lock)(mutex);
 	if (!is_free(mutex))
 		return lock_contended(mutex, GD_HERE());
-	if (!gd_thread_is_one_of_many || !is_simple(mutex))
+	if (!gd_thread_is_one_of_many)
 		return GD_REAL(pthread_mutex_lock)(mutex);
+	if (!is_simple(mutex))
+		return lock_special(mutex, RETURNS_TO);
 	ret = GD_REAL(pthread_mutex_trylock)(mutex);
 	if (ret == EBUSY)
 		return lock_contended(mutex, GD_HERE());
 	if (ret == 0)
-		hold(mutex, (uintptr_t)__builtin_return_address(0));
+		hold(mutex, RETURNS_TO);
 	return ret;
 }
 
@@ -83,8 +117,9 @@ GD_EXPORT int pthread_mutex_trylock(pthread_mutex_t *mutex)
 {
 	int ret = GD_REAL(pthread_mutex_trylock)(mutex);
 
-	if (ret == 0 && gd_thread_is_one_of_many && !gd_gil_owns_mutex(mutex))
-		hold(mutex, (uintptr_t)__builtin_return_address(0));
+	if (ret == 0 && gd_thread_is_one_of_many && !gd_gil_owns_mutex(mutex) &&
+	    is_outermost(mutex))
+		hold(mutex, RETURNS_TO);
 	return ret;
 }
 
@@ -92,22 +127,17 @@ GD_EXPORT int pthread_mutex_trylock(pthread_mutex_t *mutex)
 static __attribute__((noinline)) int unlock_watched(pthread_mutex_t *mutex, struct gd_local *self,
 						    uintptr_t returns_to)
 {
-	struct gd_release release = gd_lock_release(self, (uintptr_t)mutex);
+	struct gd_release release =
+		gd_lock_release(self, (uintptr_t)mutex, GD_CAUSE_MUTEX, returns_to);
 	int ret = GD_REAL(pthread_mutex_unlock)(mutex);
 
 	if (ret == 0)
-		gd_lock_released(self, &release, false, returns_to);
+		gd_lock_released(self, &release, returns_to);
 	return ret;
 }
 
-/* Only the outermost unlock of a recursive mutex gives it back. */
-static inline bool gives_back(const pthread_mutex_t *mutex)
-{
-	return (mutex->__data.__kind & 0x7f) != PTHREAD_MUTEX_RECURSIVE_NP ||
-	       mutex->__data.__count <= 1;
-}
-
-GD_EXPORT int pthread_mutex_unlock(pthread_mutex_t *mutex)
+static inline __attribute__((always_inline)) int unlock(pthread_mutex_t *mutex,
+							uintptr_t returns_to)
 {
 	struct gd_local *self = gd_self;
 	struct gd_held held;
@@ -121,12 +151,50 @@ GD_EXPORT int pthread_mutex_unlock(pthread_mutex_t *mutex)
 			gd_gil_settle(self);
 		return ret;
 	}
-	if (!gd_thread_is_one_of_many || !gives_back(mutex))
+	if (!gd_thread_is_one_of_many || !is_outermost(mutex))
 		return GD_REAL(pthread_mutex_unlock)(mutex);
 	if (mutex->__data.__lock != 1)
-		return unlock_watched(mutex, self, (uintptr_t)__builtin_return_address(0));
+		return unlock_watched(mutex, self, returns_to);
 	gd_lock_give(self, (uintptr_t)mutex, &held);
 	return GD_REAL(pthread_mutex_unlock)(mutex);
+}
+
+GD_EXPORT int pthread_mutex_unlock(pthread_mutex_t *mutex)
+{
+	return unlock(mutex, RETURNS_TO);
+}
+
+/* ---- With a deadline ------------------------------------------------------------------------- */
+
+/*
+ * Locks it if it is free and notes who has it now.  False: its caller locks it, and waits or learns
+ * why not.
+ */
+static inline bool take_free(pthread_mutex_t *mutex, uintptr_t returns_to)
+{
+	if (!is_free(mutex) || !is_simple(mutex) || GD_REAL(pthread_mutex_trylock)(mutex) != 0)
+		return false;
+	hold(mutex, returns_to);
+	return true;
+}
+
+/* A wait for it, unless there is nobody to wait for. */
+static inline __attribute__((always_inline)) struct gd_span begin_wait(pthread_mutex_t *mutex,
+								       struct gd_here here)
+{
+	if (is_mine(mutex) || is_free(mutex) || is_free_below_ceiling(mutex))
+		return gd_span_none();
+	return gd_span_begin_lock_at(GD_CAUSE_MUTEX, (uintptr_t)mutex, here);
+}
+
+static inline void end_wait(const struct gd_span *span, pthread_mutex_t *mutex, int ret,
+			    bool timed_out, uintptr_t returns_to)
+{
+	bool has_it = ret == 0 || ret == EOWNERDEAD;
+
+	gd_span_end_acquired(span, (uintptr_t)mutex, has_it ? 0 : ret, timed_out);
+	if (has_it && !span->self && gd_thread_is_one_of_many && is_outermost(mutex))
+		hold(mutex, returns_to);
 }
 
 GD_EXPORT int pthread_mutex_timedlock(pthread_mutex_t *mutex, const struct timespec *deadline)
@@ -134,29 +202,32 @@ GD_EXPORT int pthread_mutex_timedlock(pthread_mutex_t *mutex, const struct times
 	struct gd_span span;
 	int ret;
 
-	if (is_free(mutex) || is_mine(mutex))
-		return GD_REAL(pthread_mutex_timedlock)(mutex, deadline);
-	span = gd_span_begin_lock(GD_CAUSE_MUTEX, (uintptr_t)mutex);
+	if (take_free(mutex, RETURNS_TO))
+		return 0;
+	span = begin_wait(mutex, GD_HERE());
 	ret = GD_REAL(pthread_mutex_timedlock)(mutex, deadline);
-	gd_span_end_acquired(&span, (uintptr_t)mutex, ret, ret == ETIMEDOUT);
+	end_wait(&span, mutex, ret, ret == ETIMEDOUT, RETURNS_TO);
 	return ret;
 }
 
 GD_EXPORT int pthread_mutex_clocklock(pthread_mutex_t *mutex, clockid_t clock,
 				      const struct timespec *deadline)
 {
+	bool is_known = clock == CLOCK_REALTIME || clock == CLOCK_MONOTONIC; /* others: EINVAL */
 	struct gd_span span;
 	int ret;
 
 	if (!GD_REAL(pthread_mutex_clocklock))
 		return ENOSYS;
-	if (is_free(mutex) || is_mine(mutex))
-		return gd_real.pthread_mutex_clocklock(mutex, clock, deadline);
-	span = gd_span_begin_lock(GD_CAUSE_MUTEX, (uintptr_t)mutex);
+	if (is_known && take_free(mutex, RETURNS_TO))
+		return 0;
+	span = is_known ? begin_wait(mutex, GD_HERE()) : gd_span_none();
 	ret = gd_real.pthread_mutex_clocklock(mutex, clock, deadline);
-	gd_span_end_acquired(&span, (uintptr_t)mutex, ret, ret == ETIMEDOUT);
+	end_wait(&span, mutex, ret, ret == ETIMEDOUT, RETURNS_TO);
 	return ret;
 }
+
+/* ---- C11 ------------------------------------------------------------------------------------- */
 
 /* C11 mutexes are pthread mutexes inside, but glibc does not come back through our symbols. */
 GD_EXPORT int mtx_lock(mtx_t *mutex)
@@ -166,11 +237,11 @@ GD_EXPORT int mtx_lock(mtx_t *mutex)
 
 	if (!GD_REAL(mtx_lock))
 		return thrd_error;
-	if (is_free((pthread_mutex_t *)mutex) || is_mine((pthread_mutex_t *)mutex))
-		return gd_real.mtx_lock(mutex);
-	span = gd_span_begin_lock(GD_CAUSE_MUTEX, (uintptr_t)mutex);
+	if (take_free((pthread_mutex_t *)mutex, RETURNS_TO))
+		return thrd_success;
+	span = begin_wait((pthread_mutex_t *)mutex, GD_HERE());
 	ret = gd_real.mtx_lock(mutex);
-	gd_span_end_acquired(&span, (uintptr_t)mutex, ret, false);
+	end_wait(&span, (pthread_mutex_t *)mutex, ret, false, RETURNS_TO);
 	return ret;
 }
 
@@ -181,10 +252,28 @@ GD_EXPORT int mtx_timedlock(mtx_t *restrict mutex, const struct timespec *restri
 
 	if (!GD_REAL(mtx_timedlock))
 		return thrd_error;
-	if (is_free((pthread_mutex_t *)mutex) || is_mine((pthread_mutex_t *)mutex))
-		return gd_real.mtx_timedlock(mutex, deadline);
-	span = gd_span_begin_lock(GD_CAUSE_MUTEX, (uintptr_t)mutex);
+	if (take_free((pthread_mutex_t *)mutex, RETURNS_TO))
+		return thrd_success;
+	span = begin_wait((pthread_mutex_t *)mutex, GD_HERE());
 	ret = gd_real.mtx_timedlock(mutex, deadline);
-	gd_span_end_acquired(&span, (uintptr_t)mutex, ret, ret == thrd_timedout);
+	end_wait(&span, (pthread_mutex_t *)mutex, ret, ret == thrd_timedout, RETURNS_TO);
 	return ret;
+}
+
+GD_EXPORT int mtx_trylock(mtx_t *mutex)
+{
+	int ret;
+
+	if (!GD_REAL(mtx_trylock))
+		return thrd_error;
+	ret = gd_real.mtx_trylock(mutex);
+	if (ret == thrd_success && gd_thread_is_one_of_many &&
+	    is_outermost((pthread_mutex_t *)mutex))
+		hold((pthread_mutex_t *)mutex, RETURNS_TO);
+	return ret;
+}
+
+GD_EXPORT int mtx_unlock(mtx_t *mutex)
+{
+	return unlock((pthread_mutex_t *)mutex, RETURNS_TO) == 0 ? thrd_success : thrd_error;
 }

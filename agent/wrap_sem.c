@@ -44,8 +44,10 @@ GD_EXPORT int sem_wait(sem_t *sem)
 	int ret;
 
 	if (value_of(sem) > 0) {
-		hold(gd_thread_get(), (uintptr_t)sem, RETURNS_TO);
-		return GD_REAL(sem_wait)(sem);
+		ret = GD_REAL(sem_wait)(sem);
+		if (ret == 0)
+			hold(gd_thread_get(), (uintptr_t)sem, RETURNS_TO);
+		return ret;
 	}
 	key = gd_lock_park((uintptr_t)sem, (uintptr_t)__builtin_frame_address(0));
 	span = gd_span_begin_lock(GD_CAUSE_SEM, key);
@@ -57,9 +59,12 @@ GD_EXPORT int sem_wait(sem_t *sem)
 GD_EXPORT int sem_timedwait(sem_t *restrict sem, const struct timespec *restrict deadline)
 {
 	uintptr_t key = gd_lock_park((uintptr_t)sem, (uintptr_t)__builtin_frame_address(0));
+	bool was_free = value_of(sem) > 0;
 	struct gd_span span = gd_span_begin_lock(GD_CAUSE_SEM, key);
-	int ret = GD_REAL(sem_timedwait)(sem, deadline);
+	int ret;
 
+	span.was_free = was_free;
+	ret = GD_REAL(sem_timedwait)(sem, deadline);
 	gd_span_end_acquired(&span, key, ret, ret != 0 && errno == ETIMEDOUT);
 	return ret;
 }
@@ -69,6 +74,7 @@ GD_EXPORT int sem_clockwait(sem_t *restrict sem, clockid_t clock,
 {
 	uintptr_t key;
 	struct gd_span span;
+	bool was_free;
 	int ret;
 
 	if (!GD_REAL(sem_clockwait)) {
@@ -76,7 +82,9 @@ GD_EXPORT int sem_clockwait(sem_t *restrict sem, clockid_t clock,
 		return -1;
 	}
 	key = gd_lock_park((uintptr_t)sem, (uintptr_t)__builtin_frame_address(0));
+	was_free = value_of(sem) > 0;
 	span = gd_span_begin_lock(GD_CAUSE_SEM, key);
+	span.was_free = was_free;
 	ret = gd_real.sem_clockwait(sem, clock, deadline);
 	gd_span_end_acquired(&span, key, ret, ret != 0 && errno == ETIMEDOUT);
 	return ret;
@@ -93,17 +101,17 @@ GD_EXPORT int sem_post(sem_t *sem)
 	if (!self || self->is_busy)
 		return GD_REAL(sem_post)(sem);
 	key = gd_lock_parked((uintptr_t)sem);
-	if (!waiters_of(sem)) {
+	if (!waiters_of(sem) && !gd_lock_gave_up) {
 		gd_lock_give(self, key, &held);
 		return GD_REAL(sem_post)(sem);
 	}
-	release = gd_lock_release(self, key);
+	release = gd_lock_release(self, key, GD_CAUSE_SEM, RETURNS_TO);
 	ret = GD_REAL(sem_post)(sem);
-	gd_lock_released(self, &release, false, RETURNS_TO);
+	gd_lock_released(self, &release, RETURNS_TO);
 	return ret;
 }
 
-/* The last to arrive lets the others go. */
+/* The last to arrive lets the others go, and waits for nobody. */
 GD_EXPORT int pthread_barrier_wait(pthread_barrier_t *barrier)
 {
 	struct gd_span span = gd_span_begin_lock(GD_CAUSE_BARRIER, (uintptr_t)barrier);
@@ -112,11 +120,13 @@ GD_EXPORT int pthread_barrier_wait(pthread_barrier_t *barrier)
 
 	/* It has arrived itself by now: what the others have waited so far is all of it. */
 	if (span.self)
-		release = gd_lock_release(span.self, (uintptr_t)barrier);
+		release = gd_lock_release(span.self, (uintptr_t)barrier, GD_CAUSE_BARRIER,
+					  RETURNS_TO);
 	ret = GD_REAL(pthread_barrier_wait)(barrier);
-	gd_span_end_lock(&span, false);
-	if (ret == PTHREAD_BARRIER_SERIAL_THREAD && release.row)
-		gd_lock_released(span.self, &release, true, RETURNS_TO);
+	gd_span_end_lock(&span, ret == PTHREAD_BARRIER_SERIAL_THREAD ? GD_LOCK_NOT_WAITED
+								     : GD_LOCK_OBTAINED);
+	if (ret == PTHREAD_BARRIER_SERIAL_THREAD)
+		gd_lock_released(span.self, &release, RETURNS_TO);
 	return ret;
 }
 

@@ -33,9 +33,14 @@ GD_ASSERT_SIZE(gd_ended, 896);
 
 /* ---- One lock that was waited for ------------------------------------------------------------ */
 
-#define GD_LOCK_HOLDERS 4
+#define GD_LOCK_HOLDERS 8
+#define GD_GIL_HOLDERS  32
 
-/* Who kept others waiting: the site that acquired the lock, or that woke the waiter. */
+/*
+ * Who kept others waiting: the site that acquired the lock, blamed for what others waited during
+ * its holds; or the one that woke a waiter, blamed for that wait.  The last entry of a row is for
+ * all that found none of their own: those with the least blame share it.
+ */
 struct gd_lock_holder {
 	uint64_t site;  /* GD_SITE_* */
 	uint64_t blame; /* ticks that others waited */
@@ -63,16 +68,19 @@ struct gd_lock {
 	uint64_t wait;  /* ticks */
 	uint64_t wait_max;
 	uint64_t timeouts;
-	uint64_t released; /* while others waited, by the thread that had acquired it: a lock */
-	uint64_t posted;   /* while others waited, by another thread: a signal */
-	uint64_t hold;     /* ticks of the holds that ended with a release while others waited */
+	uint64_t
+		released; /* holds during which others waited, ended by who had acquired it: a lock */
+	uint64_t posted; /* wake-ups while others waited, by another thread: a signal */
+	uint64_t hold;   /* ticks of the holds counted in released */
 	uint64_t hold_max;
-	uint64_t unbounded; /* of those, holds whose beginning was not seen */
+	uint64_t unbounded; /* of those, holds whose beginning was not seen: not in hold */
 	uint64_t site;      /* where the first waiter waited */
 	struct gd_lock_holder holders[GD_LOCK_HOLDERS];
-	uint64_t reserved[4];
+	uint64_t holder_hold[GD_LOCK_HOLDERS]; /* of hold, the part of each of holders */
+	uint64_t given_up; /* ticks waited until a time-out, not yet blamed on a release */
+	uint64_t waker;    /* site of the last wake-up that was no release; 0: none */
 };
-GD_ASSERT_SIZE(gd_lock, 240);
+GD_ASSERT_SIZE(gd_lock, 384);
 
 /* ---- One GIL --------------------------------------------------------------------------------- */
 
@@ -93,12 +101,12 @@ struct gd_gil {
 	uint64_t hold_long; /* ticks of holds of 100 us and longer (by a rough clock) */
 	uint32_t waiters;   /* now; changed atomically */
 	uint32_t reserved0;
-	struct gd_lock_holder holders[GD_LOCK_HOLDERS]; /* who held it when a waiter asked for it */
-	uint64_t reserved[4];
+	struct gd_lock_holder holders[GD_GIL_HOLDERS]; /* who held it while others waited */
+	uint64_t holder_hold[GD_GIL_HOLDERS];          /* ticks that they held it then */
 	uint32_t hold_hist[GD_HIST_STEPS];
 	uint32_t wait_hist[GD_HIST_STEPS];
 };
-GD_ASSERT_SIZE(gd_gil, 232 + 8 * GD_HIST_STEPS);
+GD_ASSERT_SIZE(gd_gil, 104 + 32 * GD_GIL_HOLDERS + 8 * GD_HIST_STEPS);
 
 /* ---- The joint picture ----------------------------------------------------------------------- */
 

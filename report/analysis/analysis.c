@@ -14,16 +14,33 @@ static double did_s(const struct gd_judged *judged)
 	       judged->classes.s[GD_CLASS_TIMER_WAIT] + judged->classes.s[GD_CLASS_NO_CPU];
 }
 
+/* Who holds what the others wait for, if it was seen. */
+static const struct gd_place *find_holder(const struct gd_judged *judged)
+{
+	const struct gd_process_model *process = judged->process;
+	const struct gd_lock_model *lock = judged->facts.lock;
+	const struct gd_holder_model *holder = NULL;
+
+	if (judged->verdict.advice.action == GD_ACTION_FIX_LOCK && lock)
+		holder = gd_locks_holder(lock->holders, lock->holder_count);
+	if (judged->verdict.advice.action == GD_ACTION_FREE_GIL && process->gil_count)
+		holder = gd_locks_holder(process->gils[0].holders, process->gils[0].holder_count);
+	return holder ? holder->place : NULL;
+}
+
 /* The line that the advice is about: where it waits, or who holds the lock. */
 static void find_where(struct gd_judged *judged)
 {
 	const struct gd_facts *f = &judged->facts;
 	unsigned int class = f->sleeping > f->outside ? GD_CLASS_TIMER_WAIT : GD_CLASS_IO_WAIT;
 
+	judged->where = find_holder(judged);
+	judged->is_holder = judged->where != NULL;
+	if (judged->is_holder)
+		return;
 	switch (judged->verdict.advice.action) {
 	case GD_ACTION_FIX_LOCK:
-		if (f->lock && f->lock->holder_count)
-			judged->where = f->lock->holders[0].place;
+		judged->where = f->lock->place;
 		return;
 	case GD_ACTION_PROCESSES:
 		if (judged->verdict.class == GD_VERDICT_COMPUTING)
@@ -115,7 +132,8 @@ static int judge(const struct gd_process_model *process, bool is_tree, double un
 	judged->facts = gd_facts_gather(process, is_tree, unfollowed_cpu_s);
 	judged->verdict = gd_verdict_judge(&judged->facts);
 	if (gd_hot_lines(process, pool, &judged->lines) ||
-	    gd_hot_functions(process, pool, &judged->functions))
+	    gd_hot_functions(process, pool, &judged->functions) ||
+	    gd_locks_rank(process, pool, &judged->locks))
 		return -ENOMEM;
 	find_where(judged);
 	return 0;

@@ -4,6 +4,7 @@
 #define GD_ANALYSIS_H
 
 #include "hot.h"
+#include "locks.h"
 #include "merge.h"
 #include "verdict.h"
 
@@ -14,8 +15,10 @@ struct gd_judged {
 	struct gd_facts facts;
 	struct gd_verdict verdict;
 	struct gd_hots lines, functions; /* where it waits */
-	const struct gd_place *where;    /* the line that the advice is about; NULL: not known */
-	const struct gd_hot *where_hot;  /* what was waited there; NULL: not measured by samples */
+	struct gd_locks locks;
+	const struct gd_place *where;   /* the line that the advice is about; NULL: not known */
+	const struct gd_hot *where_hot; /* what was waited there; NULL: not measured by samples */
+	bool is_holder;                 /* the line holds what others wait for */
 };
 
 struct gd_analysis {

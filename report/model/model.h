@@ -36,6 +36,7 @@ struct gd_place {
 	uint64_t offset;  /* in the module */
 	uint64_t address; /* in the process; 0: a frame of the runtime */
 	bool is_library;  /* not the program's own line */
+	bool is_data;     /* of a variable, not of code: function is its name */
 };
 
 /* A stack that was sampled, innermost place first; at least one. */
@@ -54,7 +55,8 @@ struct gd_sample_model {
 
 struct gd_holder_model {
 	const struct gd_place *place; /* NULL: several others, or not known */
-	double blame_s;
+	double blame_s;               /* that others waited, each waiter's time added */
+	double hold_s;                /* of its holds meanwhile; 0 for who only woke others */
 	uint64_t times;
 };
 
@@ -74,16 +76,22 @@ struct gd_gil_model {
 	double hold_s, wait_s, hold_long_s, hold_max_s, wait_max_s;
 	double hold_p50_s, hold_p99_s, wait_p50_s, wait_p99_s; /* NAN: none */
 	bool is_alive;
-	struct gd_holder_model holders[GD_LOCK_HOLDERS];
+	struct gd_holder_model holders[GD_GIL_HOLDERS];
 	size_t holder_count;
 };
 
 struct gd_lock_model {
+	int32_t pid;
 	uint64_t key;
 	uint32_t cause;
-	uint64_t waits, timeouts, released, posted;
-	double wait_s, wait_max_s, hold_s, hold_max_s;
+	uint64_t waits, timeouts, released, posted, unbounded;
+	uint64_t waiting; /* threads that still waited at the end: not in waits */
+	bool is_exact;    /* no wait and no hold was left out */
+	double wait_s, wait_max_s;
+	double hold_s, hold_max_s;    /* NAN: nobody holds such a lock, or no hold was measured */
 	const struct gd_place *place; /* where somebody waited first; NULL: not known */
+	const struct gd_place
+		*variable; /* that it is; NULL: none that lives as long as the program */
 	struct gd_holder_model holders[GD_LOCK_HOLDERS];
 	size_t holder_count;
 };

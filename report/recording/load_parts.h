@@ -45,6 +45,9 @@ int gd_load_joints(const struct gd_file *file, struct gd_pool *pool,
 /* The place of a site as the recording names it; NULL: unknown, or no memory. */
 const struct gd_place *gd_places_of_site(struct gd_places *places, uint64_t site);
 
+/* The variable of a module at an address; NULL: the address is none of a module. */
+const struct gd_place *gd_places_of_variable(struct gd_places *places, uint64_t address);
+
 /* Hands the native places over to the model. */
 void gd_places_list_natives(const struct gd_places *places, struct gd_process_model *process);
 

@@ -7,7 +7,8 @@
 #include <errno.h>
 #include <string.h>
 
-#define ADDRESSES_MAX 4096 /* distinct native places of one process */
+#define ADDRESSES_MAX 4096       /* distinct native places of one process */
+#define ZEROED_MAX    (1u << 20) /* of a module's variables, beyond what is mapped of its file */
 
 struct gd_places {
 	const struct gd_file *file;
@@ -16,6 +17,8 @@ struct gd_places {
 	uint32_t frame_count;
 	struct gd_stack_model *stacks;
 	uint32_t stack_count;
+	struct gd_module *modules;
+	uint32_t module_count;
 	struct gd_place **natives;
 	uint32_t native_count;
 };
@@ -80,6 +83,19 @@ static int load_stack(struct gd_places *places, uint32_t index)
 	return 0;
 }
 
+static int load_modules(struct gd_places *places)
+{
+	places->module_count = gd_file_count(places->file, GD_SECTION_MODULES);
+	places->modules =
+		gd_pool_alloc(places->pool, places->module_count, sizeof(*places->modules));
+	if (!places->modules)
+		return -ENOMEM;
+	for (uint32_t i = 0; i < places->module_count; i++)
+		gd_file_entry(places->file, GD_SECTION_MODULES, i, &places->modules[i],
+			      sizeof(places->modules[i]));
+	return 0;
+}
+
 int gd_load_places(const struct gd_file *file, struct gd_pool *pool, struct gd_places **ret_places)
 {
 	struct gd_places *places = gd_pool_alloc(pool, 1, sizeof(*places));
@@ -90,6 +106,8 @@ int gd_load_places(const struct gd_file *file, struct gd_pool *pool, struct gd_p
 	places->file = file;
 	places->pool = pool;
 	err = load_frames(places);
+	if (!err)
+		err = load_modules(places);
 	places->stack_count = gd_file_count(file, GD_SECTION_STACKS);
 	places->stacks = gd_pool_alloc(pool, places->stack_count, sizeof(*places->stacks));
 	places->natives = gd_pool_alloc(pool, ADDRESSES_MAX, sizeof(*places->natives));
@@ -103,30 +121,29 @@ int gd_load_places(const struct gd_file *file, struct gd_pool *pool, struct gd_p
 
 /* ---- Native places --------------------------------------------------------------------------- */
 
-static void find_module(struct gd_places *places, struct gd_place *place)
+/* The mapped file around an address, or at most slack bytes before it; NULL: none. */
+static const struct gd_module *find_module(const struct gd_places *places, uint64_t address,
+					   uint64_t slack)
 {
-	uint32_t count = gd_file_count(places->file, GD_SECTION_MODULES);
+	const struct gd_module *found = NULL;
 
-	for (uint32_t i = 0; i < count; i++) {
-		struct gd_module row;
+	for (uint32_t i = 0; i < places->module_count; i++) {
+		const struct gd_module *module = &places->modules[i];
 
-		gd_file_entry(places->file, GD_SECTION_MODULES, i, &row, sizeof(row));
-		if (place->address < row.start || place->address >= row.end)
+		if (address < module->start ||
+		    (address >= module->end && address - module->end >= slack))
 			continue;
-		place->module = gd_pool_text(places->pool, row.path, sizeof(row.path));
-		place->offset = place->address - row.start;
-		if (!place->module)
-			place->module = "";
+		if (!found || module->start > found->start)
+			found = module;
 	}
+	return found;
 }
 
-static const struct gd_place *native_place(struct gd_places *places, uint64_t address)
+static struct gd_place *add_native(struct gd_places *places, uint64_t address,
+				   const struct gd_module *module)
 {
 	struct gd_place *place;
 
-	for (uint32_t i = 0; i < places->native_count; i++)
-		if (places->natives[i]->address == address)
-			return places->natives[i];
 	if (places->native_count == ADDRESSES_MAX)
 		return NULL;
 	place = gd_pool_alloc(places->pool, 1, sizeof(*place));
@@ -134,8 +151,31 @@ static const struct gd_place *native_place(struct gd_places *places, uint64_t ad
 		return NULL;
 	place->file = place->function = place->module = "";
 	place->address = address;
-	find_module(places, place);
+	if (module) {
+		const char *path = gd_pool_text(places->pool, module->path, sizeof(module->path));
+
+		place->module = path ? path : "";
+		place->offset = address - module->start;
+	}
 	places->natives[places->native_count++] = place;
+	return place;
+}
+
+static const struct gd_place *native_place(struct gd_places *places, uint64_t address)
+{
+	for (uint32_t i = 0; i < places->native_count; i++)
+		if (places->natives[i]->address == address)
+			return places->natives[i];
+	return add_native(places, address, find_module(places, address, 0));
+}
+
+const struct gd_place *gd_places_of_variable(struct gd_places *places, uint64_t address)
+{
+	const struct gd_module *module = find_module(places, address, ZEROED_MAX);
+	struct gd_place *place = module ? add_native(places, address, module) : NULL;
+
+	if (place)
+		place->is_data = true;
 	return place;
 }
 

@@ -43,16 +43,18 @@ static int compare_blame(const void *a, const void *b)
 }
 
 /* Those that kept others waiting, the worst first; their number. */
-static size_t load_holders(const struct gd_lock_holder *rows, const struct gd_clock_map *map,
+static size_t load_holders(const struct gd_lock_holder *rows, const uint64_t *holds,
+			   size_t rows_count, const struct gd_clock_map *map,
 			   struct gd_places *places, struct gd_holder_model *ret_holders)
 {
 	size_t count = 0;
 
-	for (unsigned int i = 0; i < GD_LOCK_HOLDERS; i++) {
+	for (size_t i = 0; i < rows_count; i++) {
 		if (!rows[i].times)
 			continue;
 		ret_holders[count].place = gd_places_of_site(places, rows[i].site);
 		ret_holders[count].blame_s = gd_clock_span_s(map, rows[i].blame);
+		ret_holders[count].hold_s = gd_clock_span_s(map, holds[i]);
 		ret_holders[count++].times = rows[i].times;
 	}
 	qsort(ret_holders, count, sizeof(*ret_holders), compare_blame);
@@ -86,7 +88,8 @@ int gd_load_gils(const struct gd_file *file, struct gd_pool *pool, const struct 
 		gil->wait_p50_s = percentile(row.wait_hist, 0.5) * map->s_per_tick;
 		gil->wait_p99_s = percentile(row.wait_hist, 0.99) * map->s_per_tick;
 		gil->is_alive = row.alive != 0;
-		gil->holder_count = load_holders(row.holders, map, places, gil->holders);
+		gil->holder_count = load_holders(row.holders, row.holder_hold, GD_GIL_HOLDERS, map,
+						 places, gil->holders);
 		if (row.holder && row.taken) {
 			double open_s = process->end_s - gd_clock_at_s(map, row.taken);
 
@@ -95,6 +98,48 @@ int gd_load_gils(const struct gd_file *file, struct gd_pool *pool, const struct 
 	}
 	process->gil_count = count;
 	return 0;
+}
+
+/* Something of the process's locks was not seen; whose it was, nobody knows. */
+static bool has_gaps(const struct gd_process_model *process)
+{
+	return process->lost_rows[GD_SECTION_LOCKS] || process->lost[GD_LOST_THREADS] ||
+	       process->lost[GD_LOST_NESTED] || process->lost[GD_LOST_UNBOUNDED];
+}
+
+static bool has_holder(uint32_t cause)
+{
+	return cause != GD_CAUSE_COND && cause != GD_CAUSE_BARRIER;
+}
+
+static struct gd_lock_model load_lock(const struct gd_lock *row, const struct gd_clock_map *map,
+				      struct gd_places *places,
+				      const struct gd_process_model *process)
+{
+	struct gd_lock_model lock = {
+		.pid = process->pid,
+		.key = row->key,
+		.cause = row->cause,
+		.waits = row->waits,
+		.timeouts = row->timeouts,
+		.released = row->released,
+		.posted = row->posted,
+		.unbounded = row->unbounded,
+		.waiting = row->queue.count,
+		.is_exact = !row->unbounded && !row->queue.count && !has_gaps(process),
+		.wait_s = gd_clock_span_s(map, row->wait),
+		.wait_max_s = max_s(map, row->wait_max),
+		.hold_s = gd_clock_span_s(map, row->hold),
+		.hold_max_s = max_s(map, row->hold_max),
+		.place = gd_places_of_site(places, row->site),
+		.variable = gd_places_of_variable(places, row->key),
+	};
+
+	if (!has_holder(row->cause) || (row->released && row->unbounded == row->released))
+		lock.hold_s = lock.hold_max_s = NAN;
+	lock.holder_count = load_holders(row->holders, row->holder_hold, GD_LOCK_HOLDERS, map,
+					 places, lock.holders);
+	return lock;
 }
 
 int gd_load_locks(const struct gd_file *file, struct gd_pool *pool, const struct gd_clock_map *map,
@@ -106,25 +151,12 @@ int gd_load_locks(const struct gd_file *file, struct gd_pool *pool, const struct
 	if (!process->locks)
 		return -ENOMEM;
 	for (uint32_t i = 0; i < count; i++) {
-		struct gd_lock_model *lock = &process->locks[process->lock_count];
 		struct gd_lock row;
 
 		gd_file_entry(file, GD_SECTION_LOCKS, i, &row, sizeof(row));
-		if (!row.waits || row.cause >= GD_CAUSE_COUNT)
-			continue;
-		lock->key = row.key;
-		lock->cause = row.cause;
-		lock->waits = row.waits;
-		lock->timeouts = row.timeouts;
-		lock->released = row.released;
-		lock->posted = row.posted;
-		lock->wait_s = gd_clock_span_s(map, row.wait);
-		lock->wait_max_s = max_s(map, row.wait_max);
-		lock->hold_s = gd_clock_span_s(map, row.hold);
-		lock->hold_max_s = max_s(map, row.hold_max);
-		lock->place = gd_places_of_site(places, row.site);
-		lock->holder_count = load_holders(row.holders, map, places, lock->holders);
-		process->lock_count++;
+		if ((row.waits || row.queue.count) && row.cause < GD_CAUSE_COUNT)
+			process->locks[process->lock_count++] =
+				load_lock(&row, map, places, process);
 	}
 	return 0;
 }

@@ -169,13 +169,16 @@ static void less_ended(const struct since *since)
 /* ---- Locks and GILs -------------------------------------------------------------------------- */
 
 /* Few entries that give way to worse ones: by their site. */
-static void less_holders(struct gd_lock_holder *now, const struct gd_lock_holder *then)
+static void less_holders(struct gd_lock_holder *now, uint64_t *now_hold,
+			 const struct gd_lock_holder *then, const uint64_t *then_hold,
+			 unsigned int count)
 {
-	for (unsigned int i = 0; i < GD_LOCK_HOLDERS; i++)
-		for (unsigned int k = 0; k < GD_LOCK_HOLDERS; k++)
+	for (unsigned int i = 0; i < count; i++)
+		for (unsigned int k = 0; k < count; k++)
 			if (then[k].times && now[i].site == then[k].site) {
 				less(&now[i].blame, then[k].blame);
 				less(&now[i].times, then[k].times);
+				less(&now_hold[i], then_hold[k]);
 				break;
 			}
 }
@@ -193,7 +196,8 @@ static void less_lock(struct gd_lock *now, const struct gd_lock *then)
 	less(&now->unbounded, then->unbounded);
 	keep_max(&now->wait_max, then->wait_max);
 	keep_max(&now->hold_max, then->hold_max);
-	less_holders(now->holders, then->holders);
+	less_holders(now->holders, now->holder_hold, then->holders, then->holder_hold,
+		     GD_LOCK_HOLDERS);
 }
 
 static void less_gil(struct gd_gil *now, const struct gd_gil *then, const struct since *since)
@@ -215,7 +219,8 @@ static void less_gil(struct gd_gil *now, const struct gd_gil *then, const struct
 	less(&now->hold_long, then->hold_long);
 	keep_max(&now->hold_max, then->hold_max);
 	keep_max(&now->wait_max, then->wait_max);
-	less_holders(now->holders, then->holders);
+	less_holders(now->holders, now->holder_hold, then->holders, then->holder_hold,
+		     GD_GIL_HOLDERS);
 	less_counts(now->hold_hist, then->hold_hist, GD_HIST_STEPS);
 	less_counts(now->wait_hist, then->wait_hist, GD_HIST_STEPS);
 }

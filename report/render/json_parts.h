@@ -22,5 +22,6 @@ json_t *gd_json_predictions(const struct gd_ceilings *ceilings);
 json_t *gd_json_functions(const struct gd_judged *judged);
 json_t *gd_json_stacks(const struct gd_judged *judged);
 json_t *gd_json_locks(const struct gd_judged *judged);
+json_t *gd_json_holders(const struct gd_holder_model *holders, size_t count);
 
 #endif

@@ -38,17 +38,18 @@ json_t *gd_json_gil(const struct gd_judged *judged)
 
 	if (!process->gil_count)
 		return json_null();
-	return json_pack(
-		"{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "held_share",
-		gd_json_number(looked ? judged->facts.gil_held : NAN), "wanted_share",
-		gd_json_number(looked ? judged->facts.gil_wanted : NAN), "takes",
-		gd_json_integer(gil->takes), "drops", gd_json_integer(gil->drops), "waits",
-		gd_json_integer(gil->waits), "takes_per_s",
-		gd_json_number(wall_s > 0 ? (double)gil->takes / wall_s : NAN), "forced_switches",
-		gd_json_integer(gil->forced), "hold_of_100us_and_longer_s",
-		gd_json_number(gil->hold_long_s), "hold",
-		make_times(gil->hold_p50_s, gil->hold_p99_s, gil->hold_max_s, gil->hold_s), "wait",
-		make_times(gil->wait_p50_s, gil->wait_p99_s, gil->wait_max_s, gil->wait_s));
+	return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "held_share",
+			 gd_json_number(looked ? judged->facts.gil_held : NAN), "wanted_share",
+			 gd_json_number(looked ? judged->facts.gil_wanted : NAN), "takes",
+			 gd_json_integer(gil->takes), "drops", gd_json_integer(gil->drops), "waits",
+			 gd_json_integer(gil->waits), "takes_per_s",
+			 gd_json_number(wall_s > 0 ? (double)gil->takes / wall_s : NAN),
+			 "forced_switches", gd_json_integer(gil->forced),
+			 "hold_of_100us_and_longer_s", gd_json_number(gil->hold_long_s), "hold",
+			 make_times(gil->hold_p50_s, gil->hold_p99_s, gil->hold_max_s, gil->hold_s),
+			 "wait",
+			 make_times(gil->wait_p50_s, gil->wait_p99_s, gil->wait_max_s, gil->wait_s),
+			 "holders", gd_json_holders(gil->holders, gil->holder_count));
 }
 
 static json_t *make_causes(const struct gd_times *times)

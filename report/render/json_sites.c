@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* Where it waits: functions, stacks, locks. */
 #include "json_parts.h"
-#include <base/cleanup.h>
+#include "words.h"
 #include <math.h>
-#include <stdlib.h>
 #include <string.h>
 
 static json_t *make_seconds(const double *s)
@@ -57,66 +56,59 @@ json_t *gd_json_stacks(const struct gd_judged *judged)
 	return array;
 }
 
+/* Those whose place is known, the worst first. */
+json_t *gd_json_holders(const struct gd_holder_model *holders, size_t count)
+{
+	json_t *array = json_array();
+
+	for (size_t i = 0; i < count; i++) {
+		json_t *holder;
+
+		if (!holders[i].place)
+			continue;
+		holder = gd_json_place(holders[i].place);
+		json_object_set_new(holder, "blame_s", gd_json_number(holders[i].blame_s));
+		json_object_set_new(holder, "hold_s", gd_json_number(holders[i].hold_s));
+		json_object_set_new(holder, "times", gd_json_integer(holders[i].times));
+		json_array_append_new(array, holder);
+	}
+	return array;
+}
+
+static json_t *make_name(const struct gd_lock_model *lock)
+{
+	char name[GD_WORDS_LOCK_MAX];
+
+	gd_words_lock(lock, name, sizeof(name));
+	return gd_json_text(name);
+}
+
 #define LOCKS_SHOWN 20
 
 static json_t *make_lock(const struct gd_judged *judged, const struct gd_lock_model *lock)
 {
-	static const char *const kinds[] = {
-		[GD_CAUSE_MUTEX] = "mutex",     [GD_CAUSE_RWLOCK] = "rwlock",
-		[GD_CAUSE_SEM] = "semaphore",   [GD_CAUSE_COND] = "condition",
-		[GD_CAUSE_BARRIER] = "barrier", [GD_CAUSE_FUTEX] = "futex",
-	};
-	const char *kind = lock->cause < sizeof(kinds) / sizeof(kinds[0]) && kinds[lock->cause]
-				   ? kinds[lock->cause]
-				   : "other";
-	json_t *holders = json_array();
-	char address[24];
-
-	snprintf(address, sizeof(address), "0x%llx", (unsigned long long)lock->key);
-	for (size_t i = 0; i < lock->holder_count; i++)
-		if (lock->holders[i].place) {
-			json_t *holder = gd_json_place(lock->holders[i].place);
-
-			json_object_set_new(holder, "blame_s",
-					    gd_json_number(lock->holders[i].blame_s));
-			json_object_set_new(holder, "times",
-					    gd_json_integer(lock->holders[i].times));
-			json_array_append_new(holders, holder);
-		}
 	return json_pack(
-		"{s:i, s:s, s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:b, s:o, s:o}",
-		"pid", judged->process->pid, "kind", kind, "name", address, "where",
-		lock->place ? gd_json_place(lock->place) : json_null(), "contended",
+		"{s:i, s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:b, s:o, "
+		"s:o}",
+		"pid", lock->pid, "kind", gd_words_lock_kind(lock->cause), "name", make_name(lock),
+		"where", lock->place ? gd_json_place(lock->place) : json_null(), "contended",
 		gd_json_integer(lock->waits), "wait_s", gd_json_number(lock->wait_s), "wait_max_s",
 		gd_json_number(lock->wait_max_s), "hold_s", gd_json_number(lock->hold_s),
-		"timeouts", gd_json_integer(lock->timeouts), "released",
-		gd_json_integer(lock->released), "posted", gd_json_integer(lock->posted),
-		"hold_max_s", gd_json_number(lock->hold_max_s), "exact", 1, "waiters_mean",
+		"hold_max_s", gd_json_number(lock->hold_max_s), "timeouts",
+		gd_json_integer(lock->timeouts), "released", gd_json_integer(lock->released),
+		"posted", gd_json_integer(lock->posted), "unbounded",
+		gd_json_integer(lock->unbounded), "waiting", gd_json_integer(lock->waiting),
+		"exact", (int)lock->is_exact, "waiters_mean",
 		gd_json_number(judged->facts.active_s > 0 ? lock->wait_s / judged->facts.active_s
 							  : NAN),
-		"holders", holders);
-}
-
-static int compare_waits(const void *a, const void *b)
-{
-	const struct gd_lock_model *x = *(const struct gd_lock_model *const *)a;
-	const struct gd_lock_model *y = *(const struct gd_lock_model *const *)b;
-
-	return (x->wait_s < y->wait_s) - (x->wait_s > y->wait_s);
+		"holders", gd_json_holders(lock->holders, lock->holder_count));
 }
 
 json_t *gd_json_locks(const struct gd_judged *judged)
 {
-	const struct gd_process_model *process = judged->process;
-	gd_autofree const struct gd_lock_model **sorted =
-		calloc(process->lock_count + 1, sizeof(*sorted));
 	json_t *array = json_array();
 
-	for (size_t i = 0; sorted && i < process->lock_count; i++)
-		sorted[i] = &process->locks[i];
-	if (sorted)
-		qsort(sorted, process->lock_count, sizeof(*sorted), compare_waits);
-	for (size_t i = 0; sorted && i < process->lock_count && i < LOCKS_SHOWN; i++)
-		json_array_append_new(array, make_lock(judged, sorted[i]));
+	for (size_t i = 0; i < judged->locks.count && i < LOCKS_SHOWN; i++)
+		json_array_append_new(array, make_lock(judged, judged->locks.list[i]));
 	return array;
 }

@@ -116,7 +116,7 @@ static void print_where(const struct page *page, const struct gd_judged *judged)
 	else if (hot)
 		fprintf(page->out, ": %s %s", cause_words(hot->cause),
 			format_s(hot->s[gd_class_of(hot->cause)], waited));
-	else if (judged->verdict.advice.action == GD_ACTION_FIX_LOCK)
+	else if (judged->is_holder)
 		fprintf(page->out, ", which holds it");
 	fputc('\n', page->out);
 }
@@ -226,23 +226,56 @@ static void print_lines(const struct page *page, const struct gd_judged *judged)
 	}
 }
 
-/* Locks that kept threads waiting: not where they wait, but who holds them. */
-static void print_lock(const struct page *page, const struct gd_judged *judged)
-{
-	const struct gd_lock_model *lock = judged->facts.lock;
-	char holder[80], waited[24], held[24];
+#define LOCKS_SHOWN 5
 
-	if (!lock || judged->facts.lock_waiters < 0.05 || !lock->holder_count ||
-	    !lock->holders[0].place)
-		return;
-	gd_place_text(lock->holders[0].place, page->style->utf8, 36, holder, sizeof(holder));
-	fprintf(page->out, "lock  %8s waited in %llu, held %s by %s\n",
-		format_s(lock->wait_s, waited), (unsigned long long)lock->waits,
-		format_s(lock->hold_s, held), holder);
+/* A lock that kept threads waiting: not where they wait, but who holds it. */
+static void print_lock(const struct page *page, const struct gd_lock_model *lock)
+{
+	const struct gd_holder_model *worst = gd_locks_holder(lock->holders, lock->holder_count);
+	char holder[80] = "unseen", waited[24], held[24];
+
+	if (worst)
+		gd_place_text(worst->place, page->style->utf8, 36, holder, sizeof(holder));
+	fprintf(page->out, "lock  %8s waited in %llu, ", format_s(lock->wait_s, waited),
+		(unsigned long long)lock->waits);
+	if (isnan(lock->hold_s))
+		fprintf(page->out, "%s %s\n", lock->posted ? "ended by" : "held by", holder);
+	else
+		fprintf(page->out, "held %s by %s\n", format_s(lock->hold_s, held), holder);
 }
 
-static void print_gil(const struct page *page, const struct gd_process_model *process)
+/* The one that the verdict looked at; where all is wanted, those that cost most. */
+static void print_locks(const struct page *page, const struct gd_judged *judged)
 {
+	const struct gd_lock_model *lock = judged->facts.lock;
+
+	if (!page->style->verbose) {
+		if (lock && judged->facts.lock_waiters >= 0.05 &&
+		    gd_locks_holder(lock->holders, lock->holder_count))
+			print_lock(page, lock);
+		return;
+	}
+	for (size_t i = 0; i < judged->locks.count && i < LOCKS_SHOWN; i++)
+		print_lock(page, judged->locks.list[i]);
+}
+
+/* Who held the GIL while others waited for it, where that is a good part of the time. */
+static void print_gil_holder(const struct page *page, const struct gd_gil_model *gil,
+			     double judged_s)
+{
+	const struct gd_holder_model *worst = gd_locks_holder(gil->holders, gil->holder_count);
+	char holder[80], waited[24], held[24];
+
+	if (!worst || worst->blame_s < 0.05 * judged_s)
+		return;
+	gd_place_text(worst->place, page->style->utf8, 36, holder, sizeof(holder));
+	fprintf(page->out, "     %s waited while %s held it for %s\n",
+		format_s(worst->blame_s, waited), holder, format_s(worst->hold_s, held));
+}
+
+static void print_gil(const struct page *page, const struct gd_judged *judged)
+{
+	const struct gd_process_model *process = judged->process;
 	double wall_s = process->end_s - process->start_s;
 	char p50[24], p99[24], max[24];
 
@@ -255,6 +288,7 @@ static void print_gil(const struct page *page, const struct gd_process_model *pr
 		fprintf(page->out, "GIL: %.*f takes/s; holds p50 %s, p99 %s, longest %s\n",
 			per_s < 10 ? 1 : 0, per_s, format_s(gil->hold_p50_s, p50),
 			format_s(gil->hold_p99_s, p99), format_s(gil->hold_max_s, max));
+		print_gil_holder(page, gil, judged->facts.active_s);
 	}
 }
 
@@ -419,8 +453,8 @@ void gd_text_render(const struct gd_analysis *analysis, const struct gd_text_sty
 	print_shares(&page, judged, analysis->session->since_s);
 	fputc('\n', out);
 	print_lines(&page, judged);
-	print_lock(&page, judged);
-	print_gil(&page, judged->process);
+	print_locks(&page, judged);
+	print_gil(&page, judged);
 	print_evidence(&page, "because", verdict->reasons, verdict->reason_count);
 	print_evidence(&page, "ruled out", verdict->ruled_out, verdict->ruled_out_count);
 	print_processes(&page, analysis);

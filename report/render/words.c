@@ -4,6 +4,8 @@
  * this file knows what a Python or a C programmer calls them.
  */
 #include "words.h"
+#include "escape.h"
+#include <base/cleanup.h>
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -73,6 +75,25 @@ const char *gd_words_evidence_unit(enum gd_evidence evidence)
 	};
 
 	return names[evidence];
+}
+
+const char *gd_words_lock_kind(uint32_t cause)
+{
+	static const char *const kinds[] = {
+		[GD_CAUSE_MUTEX] = "mutex",     [GD_CAUSE_RWLOCK] = "rwlock",
+		[GD_CAUSE_SEM] = "semaphore",   [GD_CAUSE_COND] = "condition",
+		[GD_CAUSE_BARRIER] = "barrier", [GD_CAUSE_FUTEX] = "futex",
+	};
+
+	return cause < sizeof(kinds) / sizeof(kinds[0]) && kinds[cause] ? kinds[cause] : "other";
+}
+
+void gd_words_lock(const struct gd_lock_model *lock, char *buf, size_t size_bytes)
+{
+	if (lock->variable && lock->variable->function[0])
+		snprintf(buf, size_bytes, "%s", lock->variable->function);
+	else
+		snprintf(buf, size_bytes, "0x%llx", (unsigned long long)lock->key);
 }
 
 /* ---- The headline: at most 61 columns, so that "confidence medium" fits beside it ------------ */
@@ -169,6 +190,22 @@ static void say_processes(const struct gd_facts *f, unsigned int workers, char *
 		snprintf(buf, size, "use %u processes", workers);
 }
 
+/* Python's locks are semaphores inside, and have no names. */
+static void say_fix_lock(const struct gd_facts *f, char *buf, size_t size)
+{
+	const char *kind = f->is_python && f->lock->cause == GD_CAUSE_SEM
+				   ? "lock"
+				   : gd_words_lock_kind(f->lock->cause);
+	bool has_name = f->lock->variable && f->lock->variable->function[0];
+	gd_autofree char *clean = NULL;
+	char name[GD_WORDS_LOCK_MAX];
+
+	gd_words_lock(f->lock, name, sizeof(name));
+	clean = gd_escape_terminal(name, 24, 0); /* what a program calls it may be anything */
+	snprintf(buf, size, "fix the %s %s%s: on average %.1f threads wait for it", kind,
+		 has_name ? "" : "at ", clean ? clean : "", f->lock_waiters);
+}
+
 void gd_words_advice(const struct gd_judged *judged, const struct gd_advice *advice, char *buf,
 		     size_t size_bytes)
 {
@@ -191,8 +228,7 @@ void gd_words_advice(const struct gd_judged *judged, const struct gd_advice *adv
 		snprintf(buf, size_bytes, "leave it as it is");
 		return;
 	case GD_ACTION_FIX_LOCK:
-		snprintf(buf, size_bytes, "fix one lock: on average %.1f threads wait for it",
-			 f->lock_waiters);
+		say_fix_lock(f, buf, size_bytes);
 		return;
 	case GD_ACTION_FREE_GIL:
 		snprintf(buf, size_bytes,

@@ -14,6 +14,13 @@ const char *gd_words_gil(enum gd_gil_state state);
 const char *gd_words_evidence_id(enum gd_evidence evidence);
 const char *gd_words_evidence_unit(enum gd_evidence evidence);
 
+const char *gd_words_lock_kind(uint32_t cause);
+
+#define GD_WORDS_LOCK_MAX 80
+
+/* A lock's name: of its variable, as it came from the program, or its address. */
+void gd_words_lock(const struct gd_lock_model *lock, char *buf, size_t size_bytes);
+
 /* Sentences; each writes at most size_bytes and always terminates. */
 void gd_words_headline(const struct gd_judged *judged, char *buf, size_t size_bytes);
 void gd_words_advice(const struct gd_judged *judged, const struct gd_advice *advice, char *buf,

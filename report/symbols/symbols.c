@@ -74,6 +74,25 @@ static void name_place(const struct module *module, struct gd_place *place, stru
 	place->line = number;
 }
 
+/* Only what lies within a variable is that variable. */
+static void name_variable(const struct module *module, struct gd_place *place, struct gd_pool *pool)
+{
+	Dwarf_Addr address = module->is_fixed ? place->address : BASE + place->offset;
+	GElf_Off offset;
+	GElf_Sym symbol;
+	const char *name =
+		dwfl_module_addrinfo(module->handle, address, &offset, &symbol, NULL, NULL, NULL);
+	char text[256];
+
+	if (!name || GELF_ST_TYPE(symbol.st_info) != STT_OBJECT || offset >= symbol.st_size)
+		return;
+	if (offset)
+		snprintf(text, sizeof(text), "%s+0x%llx", name, (unsigned long long)offset);
+	else
+		snprintf(text, sizeof(text), "%s", name);
+	place->function = keep(pool, text);
+}
+
 void gd_symbols_resolve(struct gd_process_model *process, struct gd_pool *pool)
 {
 	unsetenv("DEBUGINFOD_URLS"); /* a report must not wait for the network */
@@ -86,7 +105,8 @@ void gd_symbols_resolve(struct gd_process_model *process, struct gd_pool *pool)
 			continue;
 		for (size_t k = i; k < process->native_count; k++)
 			if (strcmp(process->natives[k]->module, path) == 0)
-				name_place(&module, process->natives[k], pool);
+				(process->natives[k]->is_data ? name_variable : name_place)(
+					&module, process->natives[k], pool);
 		dwfl_end(module.dwfl);
 	}
 }

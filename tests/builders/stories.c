@@ -99,7 +99,13 @@ static void tell_one_mutex(struct gd_recording *r)
 					.cause = GD_CAUSE_MUTEX,
 					.waits = 4960,
 					.wait = GD_RECORDING_TICKS(69.6),
-					.wait_max = GD_RECORDING_TICKS(0.1) };
+					.wait_max = GD_RECORDING_TICKS(0.1),
+					.released = 4960,
+					.hold = GD_RECORDING_TICKS(9.6),
+					.holders = { { .site = 0x55d0c0de1234,
+						       .blame = GD_RECORDING_TICKS(66.7),
+						       .times = 4960 } },
+					.holder_hold = { GD_RECORDING_TICKS(9.6) } };
 	CELL(9.9, .computing = 1, .locked = 2);
 }
 
@@ -213,6 +219,10 @@ static void tell_gil_held(struct gd_recording *r)
 	spend(&r->threads[0], GD_CAUSE_SLEEP, 9.9, 100);
 	r->threads[0].holding_gil = GD_RECORDING_TICKS(9.8);
 	spend(gd_recording_add_thread(r, GD_RECORDING_PID + 1), GD_CAUSE_GIL, 9.8, 100);
+	r->gils[0].holders[0] = (struct gd_lock_holder){ .site = 0x7f10c0de1234,
+							 .blame = GD_RECORDING_TICKS(9.7),
+							 .times = 100 };
+	r->gils[0].holder_hold[0] = GD_RECORDING_TICKS(9.8);
 	CELL(9.8, .sleeping = 1, .holder = GD_HOLDER_WAITS, .gil_wait = 1);
 	CELL(0.1, .computing = 1, .gil_computing = 1, .holder = GD_HOLDER_RUNS);
 }

@@ -91,6 +91,8 @@ static const struct gd_facts kinds[] = {
 
 #define KINDS (sizeof(kinds) / sizeof(kinds[0]))
 
+static const struct gd_lock_model longest_lock = { .cause = GD_CAUSE_SEM, .key = 0x7fffffffffff };
+
 static struct gd_judged judged_as(size_t kind, int class, int action, bool is_python)
 {
 	struct gd_judged judged = { .facts = kinds[kind] };
@@ -98,6 +100,7 @@ static struct gd_judged judged_as(size_t kind, int class, int action, bool is_py
 	judged.facts.is_python = is_python;
 	judged.facts.is_gil_known = true;
 	judged.facts.lock_waiters = 999.9;
+	judged.facts.lock = &longest_lock;
 	judged.verdict.class = (enum gd_verdict_class) class;
 	judged.verdict.advice = (struct gd_advice){ (enum gd_action)action, 1024 };
 	return judged;
@@ -246,6 +249,31 @@ static void sentences_are_cut_where_there_is_no_room(void **state)
 	assert_string_equal(text, "computi");
 }
 
+static void a_lock_is_named_by_its_variable_or_its_address(void **state)
+{
+	static const struct gd_place variable = { .file = "", .function = "big_lock" };
+	static const struct gd_place hostile = { .file = "", .function = "\033[2Jevil" };
+	struct gd_lock_model lock = { .cause = GD_CAUSE_MUTEX, .key = 0x1230 };
+	struct gd_judged judged = judged_as(0, GD_VERDICT_COMPUTING, GD_ACTION_FIX_LOCK, false);
+	char text[200];
+
+	(void)state;
+	judged.facts.lock = &lock;
+	judged.facts.lock_waiters = 2.5;
+	gd_words_advice(&judged, &judged.verdict.advice, text, sizeof(text));
+	assert_string_equal(text, "fix the mutex at 0x1230: on average 2.5 threads wait for it");
+	lock.variable = &variable;
+	gd_words_advice(&judged, &judged.verdict.advice, text, sizeof(text));
+	assert_string_equal(text, "fix the mutex big_lock: on average 2.5 threads wait for it");
+	lock.variable = &hostile;
+	gd_words_advice(&judged, &judged.verdict.advice, text, sizeof(text));
+	assert_null(strchr(text, '\033'));
+	lock = (struct gd_lock_model){ .cause = GD_CAUSE_SEM, .key = 0x10 };
+	judged.facts.is_python = true;
+	gd_words_advice(&judged, &judged.verdict.advice, text, sizeof(text));
+	assert_string_equal(text, "fix the lock at 0x10: on average 2.5 threads wait for it");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -259,6 +287,7 @@ int main(void)
 		cmocka_unit_test(a_gil_that_is_not_known_is_not_said_to_be_free),
 		cmocka_unit_test(every_number_has_words_and_its_unit),
 		cmocka_unit_test(sentences_are_cut_where_there_is_no_room),
+		cmocka_unit_test(a_lock_is_named_by_its_variable_or_its_address),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
