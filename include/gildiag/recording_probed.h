@@ -66,10 +66,12 @@ struct gd_probed_sums {
 	uint64_t blocked_ns[GD_CAUSE_MAX];
 	uint64_t delay_ns[GD_CAUSE_MAX];
 	uint64_t preempted_ns[GD_CAUSE_MAX];
+	/* Of what is blocked or delayed where no wrapper stood, by what the system call waits for. */
+	uint64_t explained_ns[GD_CAUSE_MAX];
 	uint32_t blocks[GD_CAUSE_MAX];
 	uint32_t woken_by[GD_WOKEN_COUNT][GD_CAUSE_MAX];
 };
-GD_ASSERT_SIZE(gd_probed_sums, 32 + 3 * 8 * GD_CAUSE_MAX + 4 * 4 * GD_CAUSE_MAX);
+GD_ASSERT_SIZE(gd_probed_sums, 32 + 4 * 8 * GD_CAUSE_MAX + 4 * 4 * GD_CAUSE_MAX);
 
 struct gd_probed_thread {
 	uint32_t image;

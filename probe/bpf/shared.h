@@ -22,14 +22,14 @@ struct gd_task {
 	/* On the CPU since on_ns, or off it since off_ns: the other one is 0. */
 	uint64_t on_ns;
 	uint64_t off_ns;
-	uint64_t woken_ns; /* 0: not yet */
-	uint32_t state;    /* at the switch; 0: it could go on */
-	uint32_t cause;    /* GD_CAUSE_* of its slot, or GD_PROBED_NO_SLOT */
-	uint64_t object;   /* of its slot; without a cause: the system call */
-	int32_t stack;     /* -1: none */
-	uint32_t waker;    /* tid of the same process, or 0 */
-	uint32_t woken_by; /* GD_WOKEN_* */
-	uint32_t padding1;
+	uint64_t woken_ns;  /* 0: not yet */
+	uint32_t state;     /* at the switch; 0: it could go on */
+	uint32_t cause;     /* GD_CAUSE_* of its slot, or GD_PROBED_NO_SLOT */
+	uint64_t object;    /* of its slot; without a cause: the system call */
+	int32_t stack;      /* -1: none */
+	uint32_t waker;     /* tid of the same process, or 0 */
+	uint32_t woken_by;  /* GD_WOKEN_* */
+	uint32_t explained; /* without a wrapper: the GD_CAUSE_* that the system call stands for */
 	struct gd_probed_sums sums;
 };
 

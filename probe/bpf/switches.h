@@ -21,6 +21,11 @@ _Static_assert(__builtin_offsetof(struct slot_head, object) ==
 		       __builtin_offsetof(struct gd_thread, object),
 	       "the head of a slot is that of struct gd_thread");
 
+static __always_inline _Bool has_no_wrapper(const struct gd_task *rec)
+{
+	return rec->cause <= GD_CAUSE_CPU_FREE || rec->cause == GD_PROBED_NO_SLOT;
+}
+
 /* Takes over what a slot says, if it is this thread's. */
 static __always_inline _Bool use_slot(struct gd_task *rec, const struct slot_head *slot)
 {
@@ -71,8 +76,7 @@ static __always_inline void read_slot_late(struct gd_task *rec, struct task_stru
 	if (!rec->off_ns || !rec->state || rec->woken_ns || rec->cause != GD_PROBED_NO_SLOT)
 		return;
 	if (bpf_copy_from_user_task(&address, sizeof(address), (void *)pointer, task, 0) == 0 &&
-	    address &&
-	    bpf_copy_from_user_task(&slot, sizeof(slot), (void *)address, task, 0) == 0)
+	    address && bpf_copy_from_user_task(&slot, sizeof(slot), (void *)address, task, 0) == 0)
 		use_slot(rec, &slot);
 }
 
@@ -80,6 +84,7 @@ static __always_inline void read_slot_late(struct gd_task *rec, struct task_stru
 static __always_inline void read_cause(struct gd_task *rec, struct task_struct *task, void *ctx)
 {
 	rec->object = syscall_of(task);
+	rec->explained = cause_of_syscall(rec->object);
 	rec->stack = (__s32)bpf_get_stackid(ctx, &gd_stacks, BPF_F_USER_STACK);
 	if (rec->stack < 0) {
 		rec->stack = -1;
@@ -102,7 +107,7 @@ static __always_inline void leave_cpu(struct gd_task *rec, struct task_struct *t
 	rec->object = GD_NO_SYSCALL;
 	rec->stack = -1;
 	read_slot(rec, task);
-	if (rec->state && (rec->cause <= GD_CAUSE_CPU_FREE || rec->cause == GD_PROBED_NO_SLOT))
+	if (rec->state && has_no_wrapper(rec))
 		read_cause(rec, task, ctx);
 }
 
@@ -156,6 +161,8 @@ static __always_inline void enter_cpu(struct gd_task *rec, __u64 now)
 	rec->sums.blocked_ns[cause] += woken_ns - off_ns;
 	rec->sums.delay_ns[cause] += now - woken_ns;
 	rec->sums.blocks[cause]++;
+	if (has_no_wrapper(rec))
+		rec->sums.explained_ns[rec->explained & (GD_CAUSE_MAX - 1)] += now - off_ns;
 	if (woken_by < GD_WOKEN_COUNT)
 		rec->sums.woken_by[woken_by][cause]++;
 	book_wait(rec, woken_ns - off_ns, now - woken_ns);

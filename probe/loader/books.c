@@ -77,6 +77,7 @@ void gd_books_add_sums(struct gd_probed_sums *to, const struct gd_probed_sums *f
 		to->blocked_ns[i] += from->blocked_ns[i];
 		to->delay_ns[i] += from->delay_ns[i];
 		to->preempted_ns[i] += from->preempted_ns[i];
+		to->explained_ns[i] += from->explained_ns[i];
 		to->blocks[i] += from->blocks[i];
 		for (unsigned int k = 0; k < GD_WOKEN_COUNT; k++)
 			to->woken_by[k][i] += from->woken_by[k][i];

@@ -171,8 +171,13 @@ static bool is_our_file(const char *name)
 {
 	const char *at = name;
 
-	if (strcmp(name, GD_SESSION_MARKER) == 0 || strcmp(name, GD_SESSION_SOCKET) == 0)
-		return true;
+	static const char *const names[] = { GD_SESSION_MARKER, GD_SESSION_SOCKET,
+					     GD_SESSION_TREE,   GD_SESSION_TREE ".new",
+					     GD_SESSION_PROBE,  GD_SESSION_PROBE ".new" };
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+		if (strcmp(name, names[i]) == 0)
+			return true;
 	if (!isdigit((unsigned char)*at))
 		return false;
 	at += strspn(at, "0123456789");

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* All files of one recording, in order of start. */
+#include "load_probed.h"
 #include "load_tree.h"
 #include <base/cleanup.h>
 #include <ctype.h>
@@ -44,6 +45,8 @@ static int load_file(int folder, const char *name, struct gd_session_model *sess
 	if (asprintf(&path, "%s/%s", session->path, name) < 0)
 		return -ENOMEM;
 	err = gd_file_open(folder, name, path, &file, diag);
+	if (!err && file.header->writer != GD_WRITER_AGENT)
+		err = gd_diag_set(diag, -EPROTO, "%s describes no process", path);
 	if (!err)
 		err = gd_load_process(&file, session->pool,
 				      &session->processes[session->process_count]);
@@ -107,7 +110,8 @@ int gd_load_session(const char *path, struct gd_session_model **ret_session, str
 				  path);
 	else
 		err = load_files(folder, names, (size_t)count, session, diag);
-	if (!err && (gd_load_tree(folder, session) || gd_load_join_pipes(session)))
+	if (!err && (gd_load_tree(folder, session) || gd_load_join_pipes(session) ||
+		     gd_load_probed(folder, session)))
 		err = gd_diag_set(diag, -ENOMEM, "no memory to load %s", path);
 	for (int i = 0; i < count; i++)
 		free(names[i]);
