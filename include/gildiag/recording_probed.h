@@ -27,7 +27,8 @@ struct gd_probed {
 	uint64_t slots_wrong;
 	uint64_t cpu_ns;  /* what the probe's own process took */
 	uint64_t dropped; /* processes that took other credentials and are not followed since */
-	uint64_t reserved[8];
+	uint64_t mended;  /* switches that the kernel did not show, by the thread's clock */
+	uint64_t reserved[7];
 };
 GD_ASSERT_SIZE(gd_probed, 192);
 

@@ -42,12 +42,17 @@ struct signal_struct {
 	atomic_t live; /* threads that have not begun to end */
 };
 
+struct sched_entity {
+	__u64 sum_exec_runtime; /* what the thread's CPU clock shows, up to date at its switch */
+};
+
 struct task_struct {
 	int pid;
 	int tgid;
 	unsigned int __state;
 	unsigned int flags;
 	int on_cpu;
+	struct sched_entity se;
 	struct thread_struct thread;
 	struct pid *thread_pid;
 	struct task_struct *group_leader;

@@ -91,6 +91,7 @@ static __always_inline void open_books(struct gd_task *rec, struct task_struct *
 	rec->tgid = task->tgid;
 	rec->tid = own_number(task);
 	rec->sums.born_ns = now;
+	rec->clock_ns = task->se.sum_exec_runtime;
 	rec->image = image;
 }
 

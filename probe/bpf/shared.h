@@ -23,6 +23,7 @@ struct gd_task {
 	uint64_t on_ns;
 	uint64_t off_ns;
 	uint64_t woken_ns;  /* 0: not yet */
+	uint64_t clock_ns;  /* its CPU clock when it last left the CPU */
 	uint32_t state;     /* at the switch; 0: it could go on */
 	uint32_t cause;     /* GD_CAUSE_* of its slot, or GD_PROBED_NO_SLOT */
 	uint64_t object;    /* of its slot; without a cause: the system call */
@@ -81,6 +82,7 @@ struct gd_event {
 #define GD_BPF_SLOT_NONE   6 /* the agent has not woken yet, or the thread has ended */
 #define GD_BPF_SLOT_FAULT  7 /* its page was not there */
 #define GD_BPF_SLOT_WRONG  8 /* not this thread's: between a fork and its handler */
-#define GD_BPF_COUNT_COUNT 9
+#define GD_BPF_MENDED      9 /* switches onto a CPU that the kernel did not show */
+#define GD_BPF_COUNT_COUNT 10
 
 #endif

@@ -92,25 +92,6 @@ static __always_inline void read_cause(struct gd_task *rec, struct task_struct *
 	}
 }
 
-/* task is the current thread: it leaves the CPU. */
-static __always_inline void leave_cpu(struct gd_task *rec, struct task_struct *task,
-				      _Bool preempted, __u64 now, void *ctx)
-{
-	if (rec->on_ns)
-		rec->sums.on_cpu_ns += now - rec->on_ns;
-	rec->on_ns = 0;
-	rec->off_ns = now;
-	rec->woken_ns = 0;
-	rec->state = preempted ? 0 : task->__state;
-	rec->sums.switches++;
-	rec->cause = GD_PROBED_NO_SLOT;
-	rec->object = GD_NO_SYSCALL;
-	rec->stack = -1;
-	read_slot(rec, task);
-	if (rec->state && has_no_wrapper(rec))
-		read_cause(rec, task, ctx);
-}
-
 /* Locks and the GIL by who released them; what nobody explains by system call and stack. */
 static __always_inline void book_wait(const struct gd_task *rec, __u64 blocked_ns, __u64 delay_ns)
 {
@@ -158,6 +139,8 @@ static __always_inline void enter_cpu(struct gd_task *rec, __u64 now)
 	}
 	if (woken_ns < off_ns)
 		woken_ns = off_ns; /* woken while it still went to sleep */
+	if (woken_ns > now)
+		woken_ns = now; /* clocks of two CPUs */
 	rec->sums.blocked_ns[cause] += woken_ns - off_ns;
 	rec->sums.delay_ns[cause] += now - woken_ns;
 	rec->sums.blocks[cause]++;
@@ -166,6 +149,33 @@ static __always_inline void enter_cpu(struct gd_task *rec, __u64 now)
 	if (woken_by < GD_WOKEN_COUNT)
 		rec->sums.woken_by[woken_by][cause]++;
 	book_wait(rec, woken_ns - off_ns, now - woken_ns);
+}
+
+/* task is the current thread: it leaves the CPU. */
+static __always_inline void leave_cpu(struct gd_task *rec, struct task_struct *task,
+				      _Bool preempted, __u64 now, void *ctx)
+{
+	__u64 clock_ns = task->se.sum_exec_runtime;
+
+	if (!rec->on_ns && rec->off_ns) {
+		/* Some kernels hide switches from some threads to others: its clock tells. */
+		count(GD_BPF_MENDED);
+		enter_cpu(rec, now - (clock_ns - rec->clock_ns));
+	}
+	if (rec->on_ns)
+		rec->sums.on_cpu_ns += now - rec->on_ns;
+	rec->clock_ns = clock_ns;
+	rec->on_ns = 0;
+	rec->off_ns = now;
+	rec->woken_ns = 0;
+	rec->state = preempted ? 0 : task->__state;
+	rec->sums.switches++;
+	rec->cause = GD_PROBED_NO_SLOT;
+	rec->object = GD_NO_SYSCALL;
+	rec->stack = -1;
+	read_slot(rec, task);
+	if (rec->state && has_no_wrapper(rec))
+		read_cause(rec, task, ctx);
 }
 
 /*

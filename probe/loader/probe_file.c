@@ -140,6 +140,7 @@ static void gather_facts(struct content *content, const struct gd_books *books,
 	facts->slots_none = gd_attach_count(attached, GD_BPF_SLOT_NONE);
 	facts->slots_faulted = gd_attach_count(attached, GD_BPF_SLOT_FAULT);
 	facts->slots_wrong = gd_attach_count(attached, GD_BPF_SLOT_WRONG);
+	facts->mended = gd_attach_count(attached, GD_BPF_MENDED);
 	facts->dropped = books->dropped;
 	if (getrusage(RUSAGE_SELF, &own) == 0)
 		facts->cpu_ns =

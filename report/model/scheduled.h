@@ -43,6 +43,7 @@ struct gd_probe_model {
 	uint64_t lost[GD_PROBED_LOST_COUNT];
 	uint64_t slots_read, slots_none, slots_faulted, slots_wrong;
 	uint64_t dropped; /* processes that took other credentials */
+	uint64_t mended;  /* switches that the kernel did not show */
 };
 
 #endif

@@ -256,6 +256,7 @@ static int load_facts(const struct load *load)
 	probe->slots_faulted = row.slots_faulted;
 	probe->slots_wrong = row.slots_wrong;
 	probe->dropped = row.dropped;
+	probe->mended = row.mended;
 	load->session->probe = probe;
 	return 0;
 }
