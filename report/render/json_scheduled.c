@@ -104,7 +104,8 @@ json_t *gd_json_probe(const struct gd_analysis *analysis)
 	if (!probe)
 		return json_null();
 	return json_pack(
-		"{s:o, s:b, s:{s:o, s:o, s:o, s:o, s:o}, s:{s:o, s:o, s:o, s:o}, s:o, s:o, s:o, s:o}",
+		"{s:o, s:b, s:{s:o, s:o, s:o, s:o, s:o}, s:{s:o, s:o, s:o, s:o}, s:o, s:o, s:o, "
+		"s:o}",
 		"cpu_s", gd_json_number(probe->cpu_s), "complete", (int)probe->is_complete, "lost",
 		"events", gd_json_integer(probe->lost[GD_PROBED_LOST_EVENTS]), "threads",
 		gd_json_integer(probe->lost[GD_PROBED_LOST_THREADS]), "processes",
@@ -114,8 +115,8 @@ json_t *gd_json_probe(const struct gd_analysis *analysis)
 		gd_json_integer(probe->slots_read), "none", gd_json_integer(probe->slots_none),
 		"faulted", gd_json_integer(probe->slots_faulted), "wrong",
 		gd_json_integer(probe->slots_wrong), "dropped_processes",
-		gd_json_integer(probe->dropped), "mended_switches", gd_json_integer(probe->mended), "switches",
-		gd_json_integer(analysis->crosscheck.switches), "crosscheck",
+		gd_json_integer(probe->dropped), "mended_switches", gd_json_integer(probe->mended),
+		"switches", gd_json_integer(analysis->crosscheck.switches), "crosscheck",
 		make_crosscheck(&analysis->crosscheck));
 }
 
