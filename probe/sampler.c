@@ -7,6 +7,7 @@
  *                                    ends with its last target
  *   gildiag-sampler --child FOLDER   started by gildiag: descriptor 0 is a pipe; ends when
  *                                    that closes
+ *   gildiag-sampler --child-probed FOLDER   the same; descriptor 3 leads to the eBPF probe
  *   gildiag-sampler --abi            prints the recording's version
  *
  * Descriptor 1 is the listening socket, 2 the session's marker, locked.  It prints nothing and its
@@ -40,8 +41,11 @@
 #define STORE_NS        (10000 * MS)
 #define LINGER_NS       (50 * MS) /* for children whose parent was the last target */
 
+#define PROBE 3
+
 struct sampler {
-	bool is_child; /* of gildiag */
+	bool is_child;  /* of gildiag */
+	bool is_probed; /* the eBPF probe is there, at the other end of PROBE */
 	bool is_ending;
 	int folder;
 	struct gd_tree tree;
@@ -114,6 +118,18 @@ static void finish(struct sampler *sampler, struct gd_target **link, bool is_gon
 	write_file(sampler, target, false);
 }
 
+/* Where the slots of its threads are.  A probe that is busy or gone costs the classes of blocks. */
+static void tell_probe(const struct gd_target *target)
+{
+	struct gd_order order = { .magic = GD_ORDER_MAGIC,
+				  .abi_major = GD_ABI_MAJOR,
+				  .what = GD_ORDER_SLOTS,
+				  .pid = target->pid,
+				  .slot_tls_offset = target->process->slot_tls_offset };
+
+	send(PROBE, &order, sizeof(order), MSG_NOSIGNAL | MSG_DONTWAIT);
+}
+
 static void add_target(struct sampler *sampler, int memfd, int32_t pid)
 {
 	struct gd_target *target;
@@ -127,6 +143,8 @@ static void add_target(struct sampler *sampler, int memfd, int32_t pid)
 	}
 	if (gd_target_new(memfd, pid, &target) != 0)
 		return;
+	if (sampler->is_probed)
+		tell_probe(target);
 	gd_machine_note(target);
 	gd_kernel_note_totals(target);
 	gd_kernel_note_modules(target);
@@ -447,11 +465,13 @@ int main(int argc, char **argv)
 		printf("%d.%d\n", GD_ABI_MAJOR, GD_ABI_MINOR);
 		return 0;
 	}
-	if (argc != 3 || (strcmp(argv[1], "--first") != 0 && strcmp(argv[1], "--child") != 0)) {
+	if (argc != 3 || (strcmp(argv[1], "--first") != 0 && strcmp(argv[1], "--child") != 0 &&
+			  strcmp(argv[1], "--child-probed") != 0)) {
 		fprintf(stderr, "gildiag-sampler is started by gildiag or by the agent\n");
 		return 2;
 	}
-	sampler.is_child = strcmp(argv[1], "--child") == 0;
+	sampler.is_probed = strcmp(argv[1], "--child-probed") == 0;
+	sampler.is_child = sampler.is_probed || strcmp(argv[1], "--child") == 0;
 	sampler.folder = open(argv[2], O_PATH | O_DIRECTORY | O_CLOEXEC);
 	if (sampler.folder < 0 || fcntl(1, F_SETFL, O_NONBLOCK) != 0 ||
 	    gd_tree_open(&sampler.tree) != 0)

@@ -11,7 +11,7 @@
 #include <stddef.h>
 
 #define GD_IMAGE_BYTES    (64ull << 20)
-#define GD_IMAGE_SECTIONS (GD_SECTION_COUNT - 1)
+#define GD_IMAGE_SECTIONS GD_SECTION_SHORTS /* those behind it are not the agent's */
 #define GD_PAGE_BYTES     4096ull
 #define GD_CACHE_LINE     64ull
 

@@ -40,6 +40,7 @@
 
 #define GD_WRITER_AGENT   0 /* one process */
 #define GD_WRITER_SAMPLER 1 /* the whole session: its JOINT and SHORTS sections */
+#define GD_WRITER_PROBE   2 /* the whole session: the sections that begin with PROBED */
 
 #define GD_STATE_OPEN   0x6e65706fu /* still written, or its writer was killed */
 #define GD_STATE_CLOSED 0x65736c63u /* the process ended and everything it knew is here */
@@ -64,20 +65,25 @@ struct gd_file_header {
 };
 GD_ASSERT_SIZE(gd_file_header, 64);
 
-#define GD_SECTION_PROCESS 1
-#define GD_SECTION_JOINT   2
-#define GD_SECTION_GILS    3
-#define GD_SECTION_THREADS 4
-#define GD_SECTION_LOCKS   5
-#define GD_SECTION_ENDED   6
-#define GD_SECTION_STRINGS 7 /* bytes; texts end with a zero, the first byte is one */
-#define GD_SECTION_FRAMES  8
-#define GD_SECTION_STACKS  9
-#define GD_SECTION_SAMPLES 10
-#define GD_SECTION_MODULES 11
-#define GD_SECTION_PIPES   12
-#define GD_SECTION_SHORTS  13
-#define GD_SECTION_COUNT   14 /* one more than the last kind */
+#define GD_SECTION_PROCESS        1
+#define GD_SECTION_JOINT          2
+#define GD_SECTION_GILS           3
+#define GD_SECTION_THREADS        4
+#define GD_SECTION_LOCKS          5
+#define GD_SECTION_ENDED          6
+#define GD_SECTION_STRINGS        7 /* bytes; texts end with a zero, the first byte is one */
+#define GD_SECTION_FRAMES         8
+#define GD_SECTION_STACKS         9
+#define GD_SECTION_SAMPLES        10
+#define GD_SECTION_MODULES        11
+#define GD_SECTION_PIPES          12
+#define GD_SECTION_SHORTS         13 /* the last that an agent's image has */
+#define GD_SECTION_PROBED         14
+#define GD_SECTION_PROBED_IMAGES  15
+#define GD_SECTION_PROBED_THREADS 16
+#define GD_SECTION_PROBED_WAITS   17
+#define GD_SECTION_PROBED_STACKS  18
+#define GD_SECTION_COUNT          19 /* one more than the last kind */
 
 /* Writer: the agent, but JOINT's used and lost: the sampler. */
 struct gd_section {
@@ -277,6 +283,7 @@ struct gd_thread {
 };
 GD_ASSERT_SIZE(gd_thread, 896);
 
+#include "recording_probed.h"
 #include "recording_rows.h"
 #include "recording_sites.h"
 
@@ -295,13 +302,38 @@ struct gd_hello {
 };
 GD_ASSERT_SIZE(gd_hello, 16);
 
+/* ---- Orders to the eBPF probe, and its answers: whole messages on a socket ------------------- */
+
+#define GD_ORDER_MAGIC  0x47494c4fu
+#define GD_ORDER_FOLLOW 1 /* pid, and all that it starts; answered */
+#define GD_ORDER_SLOTS  2 /* the agent woke in pid: where its threads' slots are; not answered */
+#define GD_ORDER_STORE  3 /* write everything now; answered */
+
+struct gd_order {
+	uint32_t magic;
+	uint16_t abi_major;
+	uint16_t what; /* GD_ORDER_* */
+	int32_t pid;
+	uint32_t reserved;
+	uint64_t slot_tls_offset;
+};
+GD_ASSERT_SIZE(gd_order, 24);
+
+/* The first one comes by itself: the probe is attached, or cannot be. */
+struct gd_order_answer {
+	int32_t error;  /* 0 or a negative errno */
+	char text[252]; /* a sentence for the user, where it is an error */
+};
+GD_ASSERT_SIZE(gd_order_answer, 256);
+
 /* An agent holds no longer path of a session's folder. */
 #define GD_SESSION_PATH_MAX 1000
 
 /* Names inside a session folder. */
 #define GD_SESSION_MARKER "gildiag.session" /* held with flock while a sampler works */
 #define GD_SESSION_SOCKET "sampler.sock"
-#define GD_SESSION_TREE   "tree" /* the sampler's own file */
-#define GD_SESSION_COPY   '@'    /* after a file's name, and a number: an earlier copy of it */
+#define GD_SESSION_TREE   "tree"  /* the sampler's own file */
+#define GD_SESSION_PROBE  "probe" /* the eBPF probe's */
+#define GD_SESSION_COPY   '@'     /* after a file's name, and a number: an earlier copy of it */
 
 #endif

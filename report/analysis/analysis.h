@@ -3,6 +3,7 @@
 #ifndef GD_ANALYSIS_H
 #define GD_ANALYSIS_H
 
+#include "crosscheck.h"
 #include "hot.h"
 #include "locks.h"
 #include "merge.h"
@@ -30,6 +31,7 @@ struct gd_analysis {
 	double unfollowed_cpu_s;      /* of children that were not followed */
 	uint64_t unfollowed;          /* how many of them were waited for */
 	struct gd_ceilings ceilings;
+	struct gd_crosscheck crosscheck;
 	double overhead; /* CPU of the sampler per second watched; NAN: not known */
 };
 

@@ -16,19 +16,22 @@ static void append(void *list, size_t *count, const void *more, size_t more_coun
 
 static int join_arrays(const struct gd_session_model *session, struct gd_process_model *merged)
 {
-	size_t threads = 0, locks = 0, sampled = 0;
+	size_t threads = 0, locks = 0, sampled = 0, blocks = 0;
 
 	for (size_t i = 0; i < session->process_count; i++) {
 		threads += session->processes[i].thread_count;
 		locks += session->processes[i].lock_count;
 		sampled += session->processes[i].sampled_count;
+		blocks += session->processes[i].block_count;
 	}
 	merged->threads = gd_pool_alloc(session->pool, threads, sizeof(*merged->threads));
 	merged->locks = gd_pool_alloc(session->pool, locks, sizeof(*merged->locks));
 	merged->sampled = gd_pool_alloc(session->pool, sampled, sizeof(*merged->sampled));
-	if (!merged->threads || !merged->locks || !merged->sampled)
+	merged->blocks = gd_pool_alloc(session->pool, blocks, sizeof(*merged->blocks));
+	if (!merged->threads || !merged->locks || !merged->sampled || !merged->blocks)
 		return -ENOMEM;
 	merged->thread_count = merged->lock_count = merged->sampled_count = 0;
+	merged->block_count = 0;
 	for (size_t i = 0; i < session->process_count; i++) {
 		const struct gd_process_model *one = &session->processes[i];
 
@@ -38,6 +41,8 @@ static int join_arrays(const struct gd_session_model *session, struct gd_process
 		       sizeof(*one->locks));
 		append(merged->sampled, &merged->sampled_count, one->sampled, one->sampled_count,
 		       sizeof(*one->sampled));
+		append(merged->blocks, &merged->block_count, one->blocks, one->block_count,
+		       sizeof(*one->blocks));
 	}
 	return 0;
 }

@@ -6,6 +6,7 @@
 
 struct run_values {
 	const char *output;
+	const char *probe;
 	const char *format;
 	bool verbose, no_color;
 };
@@ -19,6 +20,8 @@ static const struct gd_option run_options[] = {
 	  "every thread, every zero" },
 	{ "no-color", 0, GD_OPTION_FLAG, offsetof(struct run_values, no_color), NULL,
 	  "no colours, also on a terminal" },
+	{ "probe", 0, GD_OPTION_TEXT, offsetof(struct run_values, probe), "auto|on|off",
+	  "the eBPF probe: where it may (auto), or an error (on)" },
 	{ "help", 'h', GD_OPTION_HELP, 0, NULL, "this help" },
 	GD_OPTION_END,
 };
@@ -31,19 +34,23 @@ static int run(const struct gd_command *command, int argc, char **argv)
 	struct gd_started started;
 	struct gd_diag diag = { "" };
 	struct gd_explain how;
+	struct gd_start_how start;
 	const char *module;
 	int next, code;
 
 	if (!gd_command_parse(command, module_at, argv, &values, &next, &code))
 		return code;
-	if (!gd_explain_has_format(values.format, &diag))
+	if (!gd_explain_has_format(values.format, &diag) ||
+	    !gd_probe_parse(values.probe, &start.probe, &diag))
 		return gd_command_fail(command, GD_EXIT_USAGE, &diag);
 	if (module_at < argc)
 		next = module_at + 2;
 	module = module_at + 1 < argc ? argv[module_at + 1] : NULL;
 	if (next > argc)
 		next = argc;
-	code = gd_start(command, module, values.output, argc - next, argv + next, &started);
+	start.module = module;
+	start.output = values.output;
+	code = gd_start(command, &start, argc - next, argv + next, &started);
 	if (code >= 0)
 		return code;
 	folder = started.folder;

@@ -99,18 +99,19 @@ static int say_exec_failed(const struct gd_command *command, const char *name, i
 			       &diag);
 }
 
-static int start_watched(char *const *argv, const char *output, struct gd_started *started,
-			 struct gd_launched *launched, struct gd_diag *diag)
+static int start_watched(char *const *argv, const struct gd_start_how *how,
+			 struct gd_started *started, struct gd_launched *launched,
+			 struct gd_diag *diag)
 {
 	struct gd_folder folder = { NULL, -1, -1 };
 	struct gd_parts parts;
 	int err = gd_parts_find(&parts, diag);
 
 	if (!err)
-		err = gd_folder_make(output, &folder, diag);
+		err = gd_folder_make(how->output, &folder, diag);
 	if (!err) {
 		gd_folder_prune(folder.path);
-		err = gd_launch(argv, &parts, &folder, launched, diag);
+		err = gd_launch(argv, &parts, &folder, how->probe, launched, diag);
 	}
 	if (!err && !launched->exec_errno)
 		started->folder = strdup(folder.path);
@@ -118,7 +119,7 @@ static int start_watched(char *const *argv, const char *output, struct gd_starte
 	return err;
 }
 
-int gd_start(const struct gd_command *command, const char *module, const char *output, int argc,
+int gd_start(const struct gd_command *command, const struct gd_start_how *how, int argc,
 	     char **argv, struct gd_started *ret_started)
 {
 	gd_autofree char **words = NULL;
@@ -128,11 +129,11 @@ int gd_start(const struct gd_command *command, const char *module, const char *o
 	char path[PATH_MAX];
 	int err, code;
 
-	if (!module && argc == 0) {
+	if (!how->module && argc == 0) {
 		gd_diag_set(&diag, 0, "name a program to %s", command->name);
 		return gd_command_fail(command, GD_EXIT_USAGE, &diag);
 	}
-	words = build_argv(module, argc, argv);
+	words = build_argv(how->module, argc, argv);
 	if (!words)
 		return EXIT_CANNOT_START;
 	kind = gd_program_inspect(words[0], path, sizeof(path));
@@ -140,9 +141,9 @@ int gd_start(const struct gd_command *command, const char *module, const char *o
 		return code;
 	*ret_started = (struct gd_started){ NULL, 0 };
 	if (kind == GD_PROGRAM_WATCHABLE)
-		err = start_watched(words, output, ret_started, &launched, &diag);
+		err = start_watched(words, how, ret_started, &launched, &diag);
 	else
-		err = gd_launch(words, NULL, NULL, &launched, &diag);
+		err = gd_launch(words, NULL, NULL, GD_PROBE_OFF, &launched, &diag);
 	if (err) {
 		gd_command_fail(command, GD_EXIT_ERROR, &diag);
 		return EXIT_CANNOT_START;

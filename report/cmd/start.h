@@ -4,17 +4,25 @@
 #define GD_START_H
 
 #include "command.h"
+#include <probe.h>
 
 struct gd_started {
 	char *folder; /* of the recording, to be freed; NULL: it ran unwatched */
 	int wait_status;
 };
 
+/* How to start it. */
+struct gd_start_how {
+	const char *module; /* not NULL: "-m module ..." */
+	const char *output; /* the recording's folder; NULL: a new one in gildiag.data */
+	enum gd_probe_wish probe;
+};
+
 /*
- * Runs the words of a command line: CMD..., script.py ..., or with module not NULL "-m module ...".
- * Returns -1 and ret_started when the target ran; else the exit code, the sentence printed.
+ * Runs the words of a command line: CMD..., script.py ..., or those behind "-m module".  Returns -1
+ * and ret_started when the target ran; else the exit code, the sentence printed.
  */
-int gd_start(const struct gd_command *command, const char *module, const char *output, int argc,
+int gd_start(const struct gd_command *command, const struct gd_start_how *how, int argc,
 	     char **argv, struct gd_started *ret_started);
 
 /*

@@ -171,11 +171,14 @@ static bool is_our_file(const char *name)
 {
 	const char *at = name;
 
+	static const char *const own[] = { GD_SESSION_TREE, GD_SESSION_PROBE };
+
 	if (strcmp(name, GD_SESSION_MARKER) == 0 || strcmp(name, GD_SESSION_SOCKET) == 0)
 		return true;
-	if (strncmp(name, GD_SESSION_TREE, strlen(GD_SESSION_TREE)) == 0) {
-		at += strlen(GD_SESSION_TREE);
-	} else {
+	for (size_t i = 0; i < sizeof(own) / sizeof(own[0]); i++)
+		if (strncmp(name, own[i], strlen(own[i])) == 0)
+			at += strlen(own[i]);
+	if (at == name) {
 		if (!isdigit((unsigned char)*at))
 			return false;
 		at += strspn(at, "0123456789");

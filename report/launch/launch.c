@@ -54,25 +54,32 @@ static void keep_exit_status(void)
 
 /* ---- The sampler ----------------------------------------------------------------------------- */
 
-/* Its descriptors: 0 a pipe whose closing ends it, 1 the socket, 2 the locked marker. */
-static void run_sampler(const struct gd_parts *parts, const struct gd_folder *folder, int pipe_end)
+/*
+ * Its descriptors: 0 a pipe whose closing ends it, 1 the socket, 2 the locked marker, and 3 where
+ * there is an eBPF probe to be told of agents.
+ */
+static void run_sampler(const struct gd_parts *parts, const struct gd_folder *folder, int pipe_end,
+			const struct gd_probe *probe)
 {
-	char *argv[] = { (char *)parts->sampler, (char *)"--child", folder->path, NULL };
+	char *argv[] = { (char *)parts->sampler,
+			 (char *)(probe->pid ? "--child-probed" : "--child"), folder->path, NULL };
 	char *envp[] = { NULL };
-	int fds[3] = { pipe_end, folder->listener, folder->marker };
+	int fds[4] = { pipe_end, folder->listener, folder->marker, probe->control };
+	int count = probe->pid ? 4 : 3;
 
-	for (int i = 0; i < 3; i++)
+	for (int i = 0; i < count; i++)
 		fds[i] = fcntl(fds[i], F_DUPFD, 10);
-	for (int i = 0; i < 3; i++)
+	for (int i = 0; i < count; i++)
 		dup2(fds[i], i);
-	for (int i = 0; i < 3; i++)
+	for (int i = 0; i < count; i++)
 		close(fds[i]);
 	execve(parts->sampler, argv, envp);
 	_exit(127);
 }
 
 static int start_sampler(const struct gd_parts *parts, const struct gd_folder *folder,
-			 pid_t *ret_pid, int *ret_leash, struct gd_diag *diag)
+			 const struct gd_probe *probe, pid_t *ret_pid, int *ret_leash,
+			 struct gd_diag *diag)
 {
 	int ends[2];
 
@@ -80,7 +87,7 @@ static int start_sampler(const struct gd_parts *parts, const struct gd_folder *f
 		return gd_diag_set(diag, -errno, "cannot start the sampler: %s", strerror(errno));
 	*ret_pid = fork();
 	if (*ret_pid == 0)
-		run_sampler(parts, folder, ends[0]);
+		run_sampler(parts, folder, ends[0], probe);
 	close(ends[0]);
 	if (*ret_pid < 0) {
 		close(ends[1]);
@@ -111,17 +118,30 @@ static int set_environment(const struct gd_parts *parts, const struct gd_folder 
 	return setenv("LD_PRELOAD", preload, 1) || setenv("GILDIAG_SESSION", folder->path, 1);
 }
 
-static void run_target(char *const *argv, const struct gd_parts *parts,
-		       const struct gd_folder *folder, int error_pipe, const sigset_t *mask)
+/* What a target needs to be started, until it is. */
+struct start {
+	char *const *argv;
+	const struct gd_parts *parts; /* NULL: unwatched */
+	const struct gd_folder *folder;
+	int errors[2]; /* pipe: why it could not be started */
+	int gate[2];   /* pipe: it waits until the other end is closed */
+	sigset_t mask;
+};
+
+static void run_target(const struct start *start)
 {
+	char nothing;
 	int err;
 
 	sigaction(SIGCHLD, &child_before, NULL);
-	sigprocmask(SIG_SETMASK, mask, NULL);
-	if (!parts || set_environment(parts, folder) == 0)
-		execvp(argv[0], argv);
+	close(start->gate[1]);
+	while (read(start->gate[0], &nothing, 1) < 0 && errno == EINTR)
+		;
+	sigprocmask(SIG_SETMASK, &start->mask, NULL);
+	if (!start->parts || set_environment(start->parts, start->folder) == 0)
+		execvp(start->argv[0], start->argv);
 	err = errno;
-	if (write(error_pipe, &err, sizeof(err)) < 0)
+	if (write(start->errors[1], &err, sizeof(err)) < 0)
 		_exit(125);
 	_exit(127);
 }
@@ -141,45 +161,79 @@ static int wait_for_target(pid_t pid, int error_pipe, struct gd_launched *launch
 	return 0;
 }
 
-int gd_launch(char *const *argv, const struct gd_parts *parts, struct gd_folder *folder,
-	      struct gd_launched *ret_launched, struct gd_diag *diag)
+/* Starts the target, lets the probe follow it from its first instruction on, waits for its end. */
+static int start_target(struct start *start, const struct gd_probe *probe,
+			struct gd_launched *launched, struct gd_diag *diag)
 {
-	struct gd_launched launched = { 0, 0 };
-	pid_t sampler = -1, target;
-	int leash = -1, ends[2], err = 0;
-	sigset_t all, before;
+	pid_t target;
+	sigset_t all;
+	int err = 0;
 
-	keep_exit_status();
-	if (parts)
-		err = start_sampler(parts, folder, &sampler, &leash, diag);
-	if (err)
-		return err;
-	if (folder) { /* the sampler has them now; the lock must end with it */
-		close(folder->marker);
-		close(folder->listener);
-		folder->marker = folder->listener = -1;
-	}
-	if (pipe2(ends, O_CLOEXEC) != 0)
-		return gd_diag_set(diag, -errno, "cannot start %s: %s", argv[0], strerror(errno));
+	if (pipe2(start->errors, O_CLOEXEC) != 0 || pipe2(start->gate, O_CLOEXEC) != 0)
+		return gd_diag_set(diag, -errno, "cannot start %s: %s", start->argv[0],
+				   strerror(errno));
 	sigfillset(&all);
-	sigprocmask(SIG_SETMASK, &all, &before);
+	sigprocmask(SIG_SETMASK, &all, &start->mask);
 	target = fork();
 	if (target == 0)
-		run_target(argv, parts, folder, ends[1], &before);
-	close(ends[1]);
+		run_target(start);
+	err = target < 0 ? -errno : 0;
+	close(start->errors[1]);
 	if (target > 0) {
 		target_pid = target;
 		catch_signals();
 	}
-	sigprocmask(SIG_SETMASK, &before, NULL);
-	if (target < 0)
-		err = gd_diag_set(diag, -errno, "cannot start %s: %s", argv[0], strerror(errno));
+	sigprocmask(SIG_SETMASK, &start->mask, NULL);
+	if (target > 0 && probe->pid)
+		gd_probe_follow(probe, target, NULL); /* refused: the report says so */
+	close(start->gate[0]);
+	close(start->gate[1]);
+	if (err)
+		gd_diag_set(diag, err, "cannot start %s: %s", start->argv[0], strerror(-err));
 	else
-		err = wait_for_target(target, ends[0], &launched);
+		err = wait_for_target(target, start->errors[0], launched);
 	target_pid = 0;
-	close(ends[0]);
+	close(start->errors[0]);
+	return err;
+}
+
+static int start_watchers(const struct start *start, struct gd_folder *folder,
+			  enum gd_probe_wish wish, struct gd_probe *probe, pid_t *ret_sampler,
+			  int *ret_leash, struct gd_diag *diag)
+{
+	int err = 0;
+
+	if (wish != GD_PROBE_OFF)
+		err = gd_probe_start(start->parts, folder->path, probe, diag);
+	if (err && wish == GD_PROBE_ON)
+		return err;
+	err = start_sampler(start->parts, folder, probe, ret_sampler, ret_leash, diag);
+	if (err)
+		return err;
+	/* The sampler has them now; the lock must end with it. */
+	close(folder->marker);
+	close(folder->listener);
+	folder->marker = folder->listener = -1;
+	return 0;
+}
+
+int gd_launch(char *const *argv, const struct gd_parts *parts, struct gd_folder *folder,
+	      enum gd_probe_wish wish, struct gd_launched *ret_launched, struct gd_diag *diag)
+{
+	struct start start = { .argv = argv, .parts = parts, .folder = folder };
+	struct gd_launched launched = { 0, 0 };
+	struct gd_probe probe = { .pid = 0, .control = -1 };
+	pid_t sampler = -1;
+	int leash = -1, err = 0;
+
+	keep_exit_status();
+	if (parts)
+		err = start_watchers(&start, folder, wish, &probe, &sampler, &leash, diag);
+	if (!err)
+		err = start_target(&start, &probe, &launched, diag);
 	if (sampler > 0)
 		end_sampler(sampler, leash);
+	gd_probe_end(&probe);
 	*ret_launched = launched;
 	return err;
 }

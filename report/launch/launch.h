@@ -5,6 +5,7 @@
 
 #include "folder.h"
 #include "parts.h"
+#include "probe.h"
 #include <stdbool.h>
 
 struct gd_launched {
@@ -13,11 +14,12 @@ struct gd_launched {
 };
 
 /*
- * Runs argv (NULL at its end) and waits for it.  With parts and folder the agent is preloaded and a
- * sampler watches; with NULL it runs unwatched.  Signals that are sent to us alone are passed on,
- * the terminal's reach the target by itself.  0, or -errno and a sentence.
+ * Runs argv (NULL at its end) and waits for it.  With parts and folder the agent is preloaded, a
+ * sampler watches, and the eBPF probe as wished; with NULL it runs unwatched.  Signals that are
+ * sent to us alone are passed on, the terminal's reach the target by itself.  0, or -errno and a
+ * sentence.
  */
 int gd_launch(char *const *argv, const struct gd_parts *parts, struct gd_folder *folder,
-	      struct gd_launched *ret_launched, struct gd_diag *diag);
+	      enum gd_probe_wish wish, struct gd_launched *ret_launched, struct gd_diag *diag);
 
 #endif

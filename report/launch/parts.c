@@ -29,6 +29,7 @@ int gd_parts_find(struct gd_parts *ret_parts, struct gd_diag *diag)
 					      "../" GILDIAG_LIBDIR "/gildiag/libgildiag-agent.so",
 					      NULL };
 	static const char *const samplers[] = { "../libexec/gildiag/gildiag-sampler", NULL };
+	static const char *const probes[] = { "../libexec/gildiag/gildiag-probe", NULL };
 	char self[PATH_MAX];
 	ssize_t n = readlink("/proc/self/exe", self, sizeof(self) - 1);
 	char *slash;
@@ -49,6 +50,8 @@ int gd_parts_find(struct gd_parts *ret_parts, struct gd_diag *diag)
 		return gd_diag_set(
 			diag, -ENOENT,
 			"gildiag-sampler is not beside %s: build or install gildiag whole", self);
+	if (find_one(self, probes, ret_parts->probe, sizeof(ret_parts->probe)) != 0)
+		ret_parts->probe[0] = 0;
 	if (strpbrk(ret_parts->agent, " :"))
 		return gd_diag_set(
 			diag, -EINVAL,

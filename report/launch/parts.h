@@ -8,6 +8,7 @@
 struct gd_parts {
 	char agent[4096];   /* libgildiag-agent.so */
 	char sampler[4096]; /* gildiag-sampler */
+	char probe[4096];   /* gildiag-probe; empty: it was not built */
 };
 
 /* Finds them relative to this executable, in the build tree and after an installation.  0 or

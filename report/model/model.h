@@ -7,6 +7,7 @@
 #define GD_MODEL_H
 
 #include "pool.h"
+#include "scheduled.h"
 #include <gildiag/recording.h>
 #include <stdbool.h>
 #include <stddef.h>
@@ -69,6 +70,7 @@ struct gd_thread_model {
 	uint64_t threads;             /* that this row stands for: more than one for folded ones */
 	uint64_t start_function;
 	struct gd_times times;
+	struct gd_scheduled *scheduled; /* NULL: no probe saw it */
 };
 
 struct gd_gil_model {
@@ -100,6 +102,12 @@ struct gd_lock_model {
 struct gd_pipe_model {
 	uint64_t inode, waits, bytes;
 	double wait_s;
+};
+
+/* A file that is mapped. */
+struct gd_module_model {
+	uint64_t start, end;
+	const char *path;
 };
 
 /* One kind of instant. */
@@ -151,6 +159,11 @@ struct gd_process_model {
 	size_t native_count;
 	struct gd_sample_model *sampled;
 	size_t sampled_count;
+	struct gd_module_model *modules;
+	size_t module_count;
+	struct gd_scheduled *scheduled; /* all its threads; NULL: no probe saw it */
+	struct gd_block_model *blocks;
+	size_t block_count;
 };
 
 /* A process that did next to nothing: shells and what they call. */
@@ -175,6 +188,7 @@ struct gd_session_model {
 	struct gd_process_model *tree; /* joints and samples of all at once; NULL: not seen */
 	struct gd_short_model *shorts;
 	size_t short_count;
+	struct gd_probe_model *probe; /* NULL: there was none */
 	struct gd_pool *pool;
 };
 

@@ -271,6 +271,8 @@ int gd_load_process(const struct gd_file *file, struct gd_pool *pool,
 	if (!err)
 		err = gd_load_pipes(file, pool, &map, &process);
 	if (!err)
+		err = gd_load_modules(file, pool, &process);
+	if (!err)
 		err = gd_load_joints(file, pool, &process);
 	if (err)
 		return err;

@@ -39,6 +39,8 @@ int gd_load_locks(const struct gd_file *file, struct gd_pool *pool, const struct
 		  struct gd_places *places, struct gd_process_model *process);
 int gd_load_pipes(const struct gd_file *file, struct gd_pool *pool, const struct gd_clock_map *map,
 		  struct gd_process_model *process);
+int gd_load_modules(const struct gd_file *file, struct gd_pool *pool,
+		    struct gd_process_model *process);
 int gd_load_joints(const struct gd_file *file, struct gd_pool *pool,
 		   struct gd_process_model *process);
 

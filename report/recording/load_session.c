@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* All files of one recording, in order of start. */
+#include "load_probed.h"
 #include "load_tree.h"
 #include "window.h"
 #include <base/cleanup.h>
@@ -47,6 +48,8 @@ static int load_file(int folder, const char *name, const struct gd_window *windo
 	if (asprintf(&path, "%s/%s", session->path, name) < 0)
 		return -ENOMEM;
 	err = gd_window_open(folder, name, path, window, &file, diag);
+	if (!err && file.header->writer != GD_WRITER_AGENT)
+		err = gd_diag_set(diag, -EPROTO, "%s describes no process", path);
 	if (!err)
 		err = gd_load_process(&file, session->pool, process);
 	/* What had ended before the window is not in it. */
@@ -116,7 +119,9 @@ int gd_load_session(const char *path, double last_s, struct gd_session_model **r
 				  path);
 	else
 		err = load_files(folder, names, (size_t)count, &window, session, diag);
-	if (!err && (gd_load_tree(folder, &window, session) || gd_load_join_pipes(session)))
+	/* The probe keeps no earlier copies: of a window it cannot tell. */
+	if (!err && (gd_load_tree(folder, &window, session) || gd_load_join_pipes(session) ||
+		     (!window.copy && gd_load_probed(folder, session))))
 		err = gd_diag_set(diag, -ENOMEM, "no memory to load %s", path);
 	for (int i = 0; i < count; i++)
 		free(names[i]);

@@ -210,3 +210,25 @@ int gd_load_joints(const struct gd_file *file, struct gd_pool *pool,
 	}
 	return 0;
 }
+
+int gd_load_modules(const struct gd_file *file, struct gd_pool *pool,
+		    struct gd_process_model *process)
+{
+	uint32_t count = gd_file_count(file, GD_SECTION_MODULES);
+
+	process->modules = gd_pool_alloc(pool, count, sizeof(*process->modules));
+	if (!process->modules)
+		return -ENOMEM;
+	for (uint32_t i = 0; i < count; i++) {
+		struct gd_module_model *module = &process->modules[process->module_count++];
+		struct gd_module row;
+
+		gd_file_entry(file, GD_SECTION_MODULES, i, &row, sizeof(row));
+		module->start = row.start;
+		module->end = row.end;
+		module->path = gd_pool_text(pool, row.path, sizeof(row.path));
+		if (!module->path)
+			return -ENOMEM;
+	}
+	return 0;
+}

@@ -74,7 +74,9 @@ int gd_file_check(const void *bytes, size_t size_bytes, const char *path, struct
 		       sizeof(section));
 		err = check_section(&file, &section, path, diag);
 	}
-	if (!err && gd_file_count(&file, GD_SECTION_PROCESS) != 1)
+	if (!err &&
+	    gd_file_count(&file, header.writer == GD_WRITER_PROBE ? GD_SECTION_PROBED
+								  : GD_SECTION_PROCESS) != 1)
 		err = gd_diag_set(diag, -EPROTO, "%s is damaged (it describes no process)", path);
 	if (err)
 		return err;

@@ -60,7 +60,7 @@ static json_t *make_recording(const struct gd_analysis *analysis)
 {
 	const struct gd_session_model *session = analysis->session;
 	uint64_t lost[GD_LOST_COUNT] = { 0 }, rows[GD_SECTION_COUNT] = { 0 };
-	uint64_t unfollowed = analysis->unfollowed;
+	uint64_t unfollowed = analysis->unfollowed, events = 0;
 	bool complete = true, collected = session->has_sampler_seen;
 	json_t *sources = json_array();
 	double end_s = 0;
@@ -82,6 +82,10 @@ static json_t *make_recording(const struct gd_analysis *analysis)
 	json_array_append_new(sources, json_string("agent"));
 	if (collected)
 		json_array_append_new(sources, json_string("sampler"));
+	if (session->probe) {
+		json_array_append_new(sources, json_string("probe"));
+		events += session->probe->lost[GD_PROBED_LOST_EVENTS];
+	}
 	return json_pack("{s:o, s:o, s:o, s:o, s:b, s:o, s:{s:o, s:o, s:o, s:o, s:o, s:o, s:o, "
 			 "s:o, s:o}, s:o}",
 			 "path", gd_json_text(session->path), "started",
@@ -96,7 +100,7 @@ static json_t *make_recording(const struct gd_analysis *analysis)
 			 gd_json_integer(rows[GD_SECTION_STRINGS] + rows[GD_SECTION_FRAMES] +
 					 rows[GD_SECTION_STACKS] + rows[GD_SECTION_SAMPLES]),
 			 "samples", gd_json_integer(rows[GD_SECTION_JOINT]), "events",
-			 gd_json_integer(lost[GD_LOST_NESTED]), "descriptors",
+			 gd_json_integer(lost[GD_LOST_NESTED] + events), "descriptors",
 			 gd_json_integer(lost[GD_LOST_FDS] + lost[GD_LOST_EPOLLS]), "gils",
 			 gd_json_integer(rows[GD_SECTION_GILS]), "ended_threads",
 			 gd_json_integer(rows[GD_SECTION_ENDED]), "overhead_share",
@@ -119,7 +123,8 @@ int gd_json_render(const struct gd_analysis *analysis, FILE *out)
 {
 	const struct gd_judged *judged = analysis->main;
 	json_t *report = json_pack(
-		"{s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}",
+		"{s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, "
+		"s:o}",
 		"schema", "gildiag.report/1", "recording", make_recording(analysis), "machine",
 		make_machine(judged->process), "processes", gd_json_processes(analysis),
 		"short_processes", gd_json_short_processes(analysis->session), "verdict",
@@ -127,7 +132,8 @@ int gd_json_render(const struct gd_analysis *analysis, FILE *out)
 		make_time(judged), "gil", gd_json_gil(judged), "predictions",
 		gd_json_predictions(&analysis->ceilings), "functions", gd_json_functions(judged),
 		"stacks", gd_json_stacks(judged), "threads", gd_json_threads(analysis), "locks",
-		gd_json_locks(judged), "phases", make_phases(judged));
+		gd_json_locks(judged), "phases", make_phases(judged), "probe",
+		gd_json_probe(analysis), "blocks", gd_json_blocks(analysis));
 	int err;
 
 	if (!report)

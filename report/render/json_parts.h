@@ -15,6 +15,10 @@ json_t *gd_json_processes(const struct gd_analysis *analysis);
 json_t *gd_json_short_processes(const struct gd_session_model *session);
 json_t *gd_json_threads(const struct gd_analysis *analysis);
 
+json_t *gd_json_probe(const struct gd_analysis *analysis);
+json_t *gd_json_blocks(const struct gd_analysis *analysis);
+json_t *gd_json_scheduled(const struct gd_scheduled *scheduled); /* null for NULL */
+
 json_t *gd_json_verdict(const struct gd_judged *judged);
 json_t *gd_json_recommendation(const struct gd_judged *judged);
 json_t *gd_json_predictions(const struct gd_ceilings *ceilings);

@@ -78,7 +78,7 @@ static json_t *make_thread(const struct gd_process_model *process,
 	const struct gd_times *times = &thread->times;
 
 	return json_pack(
-		"{s:i, s:i, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}",
+		"{s:i, s:i, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}",
 		"pid", process->pid, "tid", thread->tid, "name", gd_json_text_or_null(thread->name),
 		"role", thread->is_main ? json_string("main") : json_null(), "start",
 		thread->start ? gd_json_place(thread->start) : json_null(), "threads",
@@ -87,7 +87,8 @@ static json_t *make_thread(const struct gd_process_model *process,
 		gd_json_number(times->holding_gil_s), "gil_takes",
 		gd_json_integer(times->gil_takes), "gil_drops", gd_json_integer(times->gil_drops),
 		"gil_hold_s", gd_json_number(times->gil_hold_s), "cpu_clock_s",
-		gd_json_number(times->cpu_s), "run_delay_s", gd_json_number(times->run_delay_s));
+		gd_json_number(times->cpu_s), "run_delay_s", gd_json_number(times->run_delay_s),
+		"scheduler", gd_json_scheduled(thread->scheduled));
 }
 
 json_t *gd_json_threads(const struct gd_analysis *analysis)

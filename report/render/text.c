@@ -376,6 +376,65 @@ static void print_process(const struct page *page, const struct gd_analysis *ana
 	print_wrapped(page, line, 8);
 }
 
+/* Two sources that know nothing of each other, side by side. */
+static void print_crosscheck(const struct page *page, const struct gd_crosscheck *check)
+{
+	char ours[24], its[24], queued[24], line[240];
+	int n;
+
+	if (!check->was_done)
+		return;
+	n = snprintf(line, sizeof(line), "%llu switches, %s queued for a CPU",
+		     (unsigned long long)check->switches, format_s(check->queued_s, queued));
+	if (!isnan(check->apart))
+		snprintf(line + n, sizeof(line) - (size_t)n,
+			 "; waits %s by it, %s by the agent (%.2f %% apart)",
+			 format_s(check->blocked_s + check->delay_s + check->preempted_s, its),
+			 format_s(check->agent_wait_s, ours), 100 * check->apart);
+	fputs("scheduler: ", page->out);
+	print_wrapped(page, line, 11);
+}
+
+/* Where it blocked without a wrapper: the longest of what the probe saw. */
+static void print_unseen(const struct page *page, const struct gd_process_model *process)
+{
+	const struct gd_block_model *most = NULL;
+	char place[80] = "", blocked[24];
+
+	for (size_t i = 0; i < process->block_count; i++) {
+		const struct gd_block_model *block = &process->blocks[i];
+
+		if ((block->cause <= GD_CAUSE_CPU_FREE || block->cause == GD_PROBED_NO_SLOT) &&
+		    (!most || block->blocked_s > most->blocked_s))
+			most = block;
+	}
+	if (!most)
+		return;
+	if (most->stack)
+		gd_place_text(most->stack->places[most->stack->count > 1], page->style->utf8, 40,
+			      place, sizeof(place));
+	fprintf(page->out, "   of it %s in %s%s%s\n", format_s(most->blocked_s, blocked),
+		gd_words_system_call(most->object), *place ? " at " : "", place);
+}
+
+static void print_probe_doubts(const struct page *page, const struct gd_probe_model *probe)
+{
+	uint64_t lost = 0;
+
+	for (unsigned int i = 0; probe && i < GD_PROBED_LOST_COUNT; i++)
+		lost += i == GD_PROBED_LOST_STACKS ? 0 : probe->lost[i];
+	if (lost)
+		fprintf(page->out,
+			"lost: %llu events of the eBPF probe (gildiag report -f json names them)\n",
+			(unsigned long long)lost);
+	if (probe && !probe->is_complete)
+		fprintf(page->out, "the eBPF probe was killed, or still looks\n");
+	if (probe && probe->dropped)
+		fprintf(page->out,
+			"not followed by the eBPF probe: %llu programs with other rights\n",
+			(unsigned long long)probe->dropped);
+}
+
 static void print_doubts(const struct page *page, const struct gd_analysis *analysis)
 {
 	const struct gd_process_model *process = analysis->main->process;
@@ -393,6 +452,9 @@ static void print_doubts(const struct page *page, const struct gd_analysis *anal
 		fprintf(page->out,
 			"unseen: %s of thread time off the CPU where no wrapper stands\n",
 			format_s(unseen_s, buf));
+	if (unseen_s > 0.05 * total_s)
+		print_unseen(page, process);
+	print_probe_doubts(page, analysis->session->probe);
 	if (lost)
 		fprintf(page->out,
 			"lost: %llu facts did not fit (gildiag report -f json names them)\n",
@@ -459,6 +521,7 @@ void gd_text_render(const struct gd_analysis *analysis, const struct gd_text_sty
 	print_evidence(&page, "ruled out", verdict->ruled_out, verdict->ruled_out_count);
 	print_processes(&page, analysis);
 	print_process(&page, analysis);
+	print_crosscheck(&page, &analysis->crosscheck);
 	print_doubts(&page, analysis);
 	if (style->verbose)
 		print_threads(&page, judged->process);

@@ -28,4 +28,7 @@ void gd_words_advice(const struct gd_judged *judged, const struct gd_advice *adv
 void gd_words_why(const struct gd_judged *judged, char *buf, size_t size_bytes);
 void gd_words_evidence(const struct gd_reason *reason, char *buf, size_t size_bytes);
 
+/* What a thread was in while it blocked: a system call's name, "a page fault", or its number. */
+const char *gd_words_system_call(uint64_t number);
+
 #endif

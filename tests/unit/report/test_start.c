@@ -63,13 +63,14 @@ static int start(const char *name, char *ret_said, size_t size)
 {
 	static const struct gd_command command = { .name = "run" };
 	char *argv[] = { (char *)name, NULL };
+	static const struct gd_start_how how = { .probe = GD_PROBE_OFF };
 	struct gd_started started;
 	int saved = dup(STDERR_FILENO), ends[2], code;
 	ssize_t n;
 
 	assert_int_equal(pipe(ends), 0);
 	dup2(ends[1], STDERR_FILENO);
-	code = gd_start(&command, NULL, NULL, name != NULL, argv, &started);
+	code = gd_start(&command, &how, name != NULL, argv, &started);
 	dup2(saved, STDERR_FILENO);
 	close(ends[1]);
 	n = read(ends[0], ret_said, size - 1);

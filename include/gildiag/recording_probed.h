@@ -1,0 +1,111 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The recording's file of the eBPF probe: what the scheduler saw.  A part of recording.h, which is
+ * what to include.  Times are nanoseconds of CLOCK_MONOTONIC.  Writer of all of it: gildiag-probe.
+ */
+#ifndef GILDIAG_RECORDING_PROBED_H
+#define GILDIAG_RECORDING_PROBED_H
+
+#include "recording.h" /* what comes before, where this is included alone */
+
+/* ---- The probe itself ------------------------------------------------------------------------ */
+
+#define GD_PROBED_LOST_EVENTS  0 /* ends of threads and processes, births of processes */
+#define GD_PROBED_LOST_THREADS 1 /* threads without a record, or beyond the table */
+#define GD_PROBED_LOST_IMAGES  2 /* processes beyond the table */
+#define GD_PROBED_LOST_WAITS   3 /* waits beyond the table: their threads' sums have them */
+#define GD_PROBED_LOST_STACKS  4
+#define GD_PROBED_LOST_COUNT   8
+
+struct gd_probed {
+	uint64_t attached_ns;
+	uint64_t copied_ns; /* when this was written */
+	uint64_t lost[GD_PROBED_LOST_COUNT];
+	uint64_t slots_read; /* switches at which the agent's slot was read */
+	uint64_t slots_none;
+	uint64_t slots_faulted;
+	uint64_t slots_wrong;
+	uint64_t cpu_ns;  /* what the probe's own process took */
+	uint64_t dropped; /* processes that took other credentials and are not followed since */
+	uint64_t mended;  /* switches that the kernel did not show, by the thread's clock */
+	uint64_t reserved[7];
+};
+GD_ASSERT_SIZE(gd_probed, 192);
+
+/* ---- A program that a process ran: from its birth or exec to its end or next exec ------------ */
+
+struct gd_probed_image {
+	uint32_t image; /* 1 and up */
+	int32_t pid;    /* in its own PID namespace */
+	int32_t ppid;   /* of its parent, in the parent's */
+	uint32_t reserved0;
+	uint64_t start_ns; /* or when the probe came */
+	uint64_t end_ns;   /* 0: it was there at the end */
+};
+GD_ASSERT_SIZE(gd_probed_image, 32);
+
+/* ---- A thread -------------------------------------------------------------------------------- */
+
+/* Who ended a block. */
+#define GD_WOKEN_THREAD    0 /* of the same process */
+#define GD_WOKEN_PROCESS   1 /* another process */
+#define GD_WOKEN_INTERRUPT 2 /* a timer, a device, the network */
+#define GD_WOKEN_COUNT     3
+
+/* Index of what was off the CPU where no slot of the agent's was known; GD_CAUSE_* are the rest. */
+#define GD_PROBED_NO_SLOT 31
+
+/*
+ * Off the CPU, by cause: blocked until it was woken, then queued for a CPU (delay); or queued at
+ * once, as it was preempted.  on_cpu_ns and these three together are its life.
+ */
+struct gd_probed_sums {
+	uint64_t born_ns;
+	uint64_t ended_ns; /* 0: alive */
+	uint64_t on_cpu_ns;
+	uint64_t switches; /* off the CPU */
+	uint64_t blocked_ns[GD_CAUSE_MAX];
+	uint64_t delay_ns[GD_CAUSE_MAX];
+	uint64_t preempted_ns[GD_CAUSE_MAX];
+	/* Of what is blocked or delayed where no wrapper stood, by what the system call waits for. */
+	uint64_t explained_ns[GD_CAUSE_MAX];
+	uint32_t blocks[GD_CAUSE_MAX];
+	uint32_t woken_by[GD_WOKEN_COUNT][GD_CAUSE_MAX];
+};
+GD_ASSERT_SIZE(gd_probed_sums, 32 + 4 * 8 * GD_CAUSE_MAX + 4 * 4 * GD_CAUSE_MAX);
+
+struct gd_probed_thread {
+	uint32_t image;
+	int32_t tid; /* in its own PID namespace */
+	struct gd_probed_sums sums;
+};
+GD_ASSERT_SIZE(gd_probed_thread, 8 + sizeof(struct gd_probed_sums));
+
+/* ---- Blocks, by what for --------------------------------------------------------------------- */
+
+/*
+ * Waits for locks and the GIL, by lock and by the thread that ended them; and blocks where no
+ * wrapper of the agent's stood (cause CPU_GIL, CPU_FREE or GD_PROBED_NO_SLOT), by system call.
+ */
+struct gd_probed_wait {
+	uint32_t image;
+	uint32_t cause;  /* GD_CAUSE_* or GD_PROBED_NO_SLOT */
+	uint64_t object; /* the lock; or the number of the system call, ~0: none (a page fault) */
+	uint32_t stack;  /* 1 + index; 0: none */
+	int32_t waker;   /* thread of the same process, in its namespace; 0: somebody else */
+	uint64_t blocks;
+	uint64_t blocked_ns;
+	uint64_t delay_ns;
+	uint64_t blocked_ns_max;
+};
+GD_ASSERT_SIZE(gd_probed_wait, 56);
+
+#define GD_PROBED_STACK_DEPTH 32
+
+/* A native stack by frame pointers, innermost first, ended by 0. */
+struct gd_probed_stack {
+	uint64_t addresses[GD_PROBED_STACK_DEPTH];
+};
+GD_ASSERT_SIZE(gd_probed_stack, 8 * GD_PROBED_STACK_DEPTH);
+
+#endif

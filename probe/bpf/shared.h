@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What the programs in the kernel and the process that loads them share.  Not part of the
+ * recording: the loader translates.  Times are nanoseconds of CLOCK_MONOTONIC.
+ */
+#ifndef GD_BPF_SHARED_H
+#define GD_BPF_SHARED_H
+
+#include <gildiag/recording.h>
+
+/*
+ * A followed thread.  Writer: the CPU that switches it, so one at a time; a waker writes woken_ns
+ * and waker while it is off the CPU.
+ */
+struct gd_task {
+	uint64_t
+		tls_offset; /* of the agent's slot pointer from the thread pointer; 0: none known */
+	uint32_t image;     /* which program of which process; 0: not followed yet */
+	uint32_t tgid;      /* in the outermost namespace */
+	int32_t tid;        /* in its own namespace */
+	int32_t pid;        /* the same, of its process */
+	/* On the CPU since on_ns, or off it since off_ns: the other one is 0. */
+	uint64_t on_ns;
+	uint64_t off_ns;
+	uint64_t woken_ns;  /* 0: not yet */
+	uint64_t clock_ns;  /* its CPU clock when it last left the CPU */
+	uint32_t state;     /* at the switch; 0: it could go on */
+	uint32_t cause;     /* GD_CAUSE_* of its slot, or GD_PROBED_NO_SLOT */
+	uint64_t object;    /* of its slot; without a cause: the system call */
+	int32_t stack;      /* -1: none */
+	uint32_t waker;     /* tid of the same process, or 0 */
+	uint32_t woken_by;  /* GD_WOKEN_* */
+	uint32_t explained; /* without a wrapper: the GD_CAUSE_* that the system call stands for */
+	struct gd_probed_sums sums;
+};
+
+/* A followed process, by tgid in the outermost namespace. */
+struct gd_tgid {
+	uint64_t tls_offset;
+	uint32_t image;
+	uint32_t padding;
+};
+
+struct gd_wait_key {
+	uint32_t image;
+	uint32_t cause;
+	uint64_t object;
+	int32_t stack;
+	uint32_t waker;
+};
+
+struct gd_wait_sums {
+	uint64_t blocks;
+	uint64_t blocked_ns;
+	uint64_t delay_ns;
+	uint64_t blocked_ns_max;
+};
+
+#define GD_EVENT_IMAGE_BORN   1
+#define GD_EVENT_IMAGE_ENDED  2
+#define GD_EVENT_THREAD_ENDED 3
+#define GD_EVENT_DROPPED      4 /* its credentials changed: none of the caller's business */
+
+/* What happens rarely.  task is whole with GD_EVENT_THREAD_ENDED only. */
+struct gd_event {
+	uint32_t what; /* GD_EVENT_* */
+	uint32_t image;
+	int32_t pid;
+	int32_t ppid;
+	uint64_t now_ns;
+	struct gd_task task;
+};
+
+/* What was lost, by reason; one counter per CPU each. */
+#define GD_BPF_LOST_EVENTS  0 /* the ring was full */
+#define GD_BPF_LOST_THREADS 1 /* no memory for a thread's record */
+#define GD_BPF_LOST_IMAGES  2 /* the table of processes was full */
+#define GD_BPF_LOST_WAITS   3 /* the table of waits was full */
+#define GD_BPF_LOST_STACKS  4 /* no room, or not walkable */
+/* How the slots were read. */
+#define GD_BPF_SLOT_READ   5
+#define GD_BPF_SLOT_NONE   6 /* the agent has not woken yet, or the thread has ended */
+#define GD_BPF_SLOT_FAULT  7 /* its page was not there */
+#define GD_BPF_SLOT_WRONG  8 /* not this thread's: between a fork and its handler */
+#define GD_BPF_MENDED      9 /* switches onto a CPU that the kernel did not show */
+#define GD_BPF_COUNT_COUNT 10
+
+#endif

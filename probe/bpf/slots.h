@@ -1,0 +1,95 @@
+/* SPDX-License-Identifier: MIT */
+/* Why a thread leaves the CPU: by the agent's slot, or else by its registers. */
+#ifndef GD_BPF_SLOTS_H
+#define GD_BPF_SLOTS_H
+
+#include "arch_x86_64.h"
+#include "tables.h"
+
+/* The part of the agent's slot that is read at a switch. */
+struct slot_head {
+	__u32 seq;
+	__u32 state;
+	__s32 tid;
+	__u16 cause;
+	__u16 cause_prev;
+	__u64 since;
+	__u64 since_prev;
+	__u64 object;
+};
+_Static_assert(__builtin_offsetof(struct slot_head, object) ==
+		       __builtin_offsetof(struct gd_thread, object),
+	       "the head of a slot is that of struct gd_thread");
+
+static __always_inline _Bool has_no_wrapper(const struct gd_task *rec)
+{
+	return rec->cause <= GD_CAUSE_CPU_FREE || rec->cause == GD_PROBED_NO_SLOT;
+}
+
+/* Takes over what a slot says, if it is this thread's. */
+static __always_inline _Bool use_slot(struct gd_task *rec, const struct slot_head *slot)
+{
+	if (slot->tid != rec->tid || slot->state != GD_THREAD_LIVE ||
+	    slot->cause >= GD_PROBED_NO_SLOT) {
+		count(GD_BPF_SLOT_WRONG);
+		return 0;
+	}
+	count(GD_BPF_SLOT_READ);
+	rec->cause = slot->cause;
+	rec->object = slot->object;
+	return 1;
+}
+
+/* What the agent says: the current thread's slot, by the pointer in its own storage. */
+static __always_inline _Bool read_slot(struct gd_task *rec, struct task_struct *task)
+{
+	struct slot_head slot;
+	__u64 address = 0;
+
+	if (!rec->tls_offset)
+		return 0;
+	if (bpf_probe_read_user(&address, sizeof(address),
+				(void *)(task->thread.fsbase + rec->tls_offset))) {
+		count(GD_BPF_SLOT_FAULT);
+		return 0;
+	}
+	if (!address) {
+		count(GD_BPF_SLOT_NONE);
+		return 0;
+	}
+	if (bpf_probe_read_user(&slot, sizeof(slot), (void *)address)) {
+		count(GD_BPF_SLOT_FAULT);
+		return 0;
+	}
+	return use_slot(rec, &slot);
+}
+
+/*
+ * The same for a thread that is blocked since before its slot could be found.  Context: may sleep;
+ * the thread may go on meanwhile, and what it does next is then booked to the block.
+ */
+static __always_inline void read_slot_late(struct gd_task *rec, struct task_struct *task)
+{
+	__u64 pointer = task->thread.fsbase + rec->tls_offset, address = 0;
+	struct slot_head slot;
+
+	if (!rec->off_ns || !rec->state || rec->woken_ns || rec->cause != GD_PROBED_NO_SLOT)
+		return;
+	if (bpf_copy_from_user_task(&address, sizeof(address), (void *)pointer, task, 0) == 0 &&
+	    address && bpf_copy_from_user_task(&slot, sizeof(slot), (void *)address, task, 0) == 0)
+		use_slot(rec, &slot);
+}
+
+/* No wrapper stands here: the registers say which system call it is, the frame pointers where. */
+static __always_inline void read_cause(struct gd_task *rec, struct task_struct *task, void *ctx)
+{
+	rec->object = syscall_of(task);
+	rec->explained = cause_of_syscall(rec->object);
+	rec->stack = (__s32)bpf_get_stackid(ctx, &gd_stacks, BPF_F_USER_STACK);
+	if (rec->stack < 0) {
+		rec->stack = -1;
+		count(GD_BPF_LOST_STACKS);
+	}
+}
+
+#endif

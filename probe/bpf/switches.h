@@ -1,0 +1,123 @@
+/* SPDX-License-Identifier: MIT */
+/* What is booked at a switch and at a waking. */
+#ifndef GD_BPF_SWITCHES_H
+#define GD_BPF_SWITCHES_H
+
+#include "slots.h"
+
+/* Locks and the GIL by who released them; what nobody explains by system call and stack. */
+static __always_inline void book_wait(const struct gd_task *rec, __u64 blocked_ns, __u64 delay_ns)
+{
+	struct gd_wait_key key = { .image = rec->image,
+				   .cause = rec->cause,
+				   .object = rec->object,
+				   .stack = rec->stack,
+				   .waker = rec->woken_by == GD_WOKEN_THREAD ? rec->waker : 0 };
+	struct gd_wait_sums fresh = { 1, blocked_ns, delay_ns, blocked_ns };
+	struct gd_wait_sums *sums;
+
+	if (rec->cause >= GD_CAUSE_SLEEP && rec->cause != GD_PROBED_NO_SLOT)
+		return; /* its sums are in the thread's */
+	sums = bpf_map_lookup_elem(&gd_waits, &key);
+	if (!sums) {
+		if (bpf_map_update_elem(&gd_waits, &key, &fresh, BPF_NOEXIST) == 0)
+			return;
+		sums = bpf_map_lookup_elem(&gd_waits, &key); /* another CPU was faster */
+		if (!sums) {
+			count(GD_BPF_LOST_WAITS);
+			return;
+		}
+	}
+	__sync_fetch_and_add(&sums->blocks, 1);
+	__sync_fetch_and_add(&sums->blocked_ns, blocked_ns);
+	__sync_fetch_and_add(&sums->delay_ns, delay_ns);
+	if (blocked_ns > sums->blocked_ns_max)
+		sums->blocked_ns_max = blocked_ns; /* a race may keep the smaller one */
+}
+
+/* It gets a CPU: what it did without one is known now. */
+static __always_inline void enter_cpu(struct gd_task *rec, __u64 now)
+{
+	__u32 cause = rec->cause & (GD_CAUSE_MAX - 1);
+	__u64 off_ns = rec->off_ns, woken_ns = rec->woken_ns;
+	__u32 woken_by = rec->woken_by;
+
+	rec->on_ns = now;
+	rec->off_ns = 0;
+	if (!off_ns)
+		return;
+	if (!rec->state) {
+		rec->sums.preempted_ns[cause] += now - off_ns;
+		return;
+	}
+	if (woken_ns < off_ns)
+		woken_ns = off_ns; /* woken while it still went to sleep */
+	if (woken_ns > now)
+		woken_ns = now; /* clocks of two CPUs */
+	rec->sums.blocked_ns[cause] += woken_ns - off_ns;
+	rec->sums.delay_ns[cause] += now - woken_ns;
+	rec->sums.blocks[cause]++;
+	if (has_no_wrapper(rec))
+		rec->sums.explained_ns[rec->explained & (GD_CAUSE_MAX - 1)] += now - off_ns;
+	if (woken_by < GD_WOKEN_COUNT)
+		rec->sums.woken_by[woken_by][cause]++;
+	book_wait(rec, woken_ns - off_ns, now - woken_ns);
+}
+
+/* task is the current thread: it leaves the CPU. */
+static __always_inline void leave_cpu(struct gd_task *rec, struct task_struct *task,
+				      _Bool preempted, __u64 now, void *ctx)
+{
+	__u64 clock_ns = task->se.sum_exec_runtime;
+
+	if (!rec->on_ns && rec->off_ns) {
+		/* Some kernels hide switches from some threads to others: its clock tells. */
+		count(GD_BPF_MENDED);
+		enter_cpu(rec, now - (clock_ns - rec->clock_ns));
+	}
+	if (rec->on_ns)
+		rec->sums.on_cpu_ns += now - rec->on_ns;
+	rec->clock_ns = clock_ns;
+	rec->on_ns = 0;
+	rec->off_ns = now;
+	rec->woken_ns = 0;
+	rec->state = preempted ? 0 : task->__state;
+	rec->sums.switches++;
+	rec->cause = GD_PROBED_NO_SLOT;
+	rec->object = GD_NO_SYSCALL;
+	rec->stack = -1;
+	read_slot(rec, task);
+	if (rec->state && has_no_wrapper(rec))
+		read_cause(rec, task, ctx);
+}
+
+/*
+ * Is it an interrupt that wakes, not what it interrupted?  The kernel tells nobody before 6.19; but
+ * only who is in a system call wakes others.  An interrupt in the midst of one is taken for it.
+ */
+static __always_inline _Bool is_interrupt(struct task_struct *current)
+{
+	return !current->pid || current->flags & PF_KTHREAD || syscall_of(current) == GD_NO_SYSCALL;
+}
+
+/* The current thread, or what interrupted it, wakes rec's. */
+static __always_inline void wake(struct gd_task *rec, struct task_struct *current, __u64 now)
+{
+	struct gd_task *waker;
+
+	if (!rec->off_ns || rec->woken_ns)
+		return;
+	rec->woken_by = GD_WOKEN_INTERRUPT;
+	rec->waker = 0;
+	if (!is_interrupt(current)) {
+		waker = find(current);
+		rec->woken_by = GD_WOKEN_PROCESS;
+		if (waker && waker->image == rec->image) {
+			rec->woken_by = GD_WOKEN_THREAD;
+			rec->waker = waker->tid;
+		}
+	}
+	rec->woken_ns = now;
+}
+
+#endif

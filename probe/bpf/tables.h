@@ -1,0 +1,104 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The tables of the programs in the kernel, and finding a followed thread in them.  One bit per
+ * tgid is asked first: two loads are what everybody else pays.  A false hit costs a look-up more.
+ */
+#ifndef GD_BPF_TABLES_H
+#define GD_BPF_TABLES_H
+
+#include "kernel_types.h"
+#include "shared.h"
+#include <bpf/bpf_core_read.h>
+#include <bpf/bpf_helpers.h>
+#include <bpf/bpf_tracing.h>
+
+#define TGIDS  65536 /* bits; a tgid beyond shares one */
+#define IMAGES 16384
+#define WAITS  32768
+#define STACKS 4096
+
+/* Asked of the loader: the uid whose processes may be followed, ~0: anybody's. */
+const volatile __u32 gd_owner = ~0u;
+
+/* No tgid shares its bit with another: it may be cleared. */
+const volatile _Bool gd_bits_are_exact;
+
+__u64 gd_bits[TGIDS / 64];
+__u32 gd_images; /* given out so far */
+
+struct {
+	__uint(type, BPF_MAP_TYPE_TASK_STORAGE);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, int);
+	__type(value, struct gd_task);
+} gd_tasks SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, IMAGES);
+	__type(key, __u32);
+	__type(value, struct gd_tgid);
+} gd_tgids SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, WAITS);
+	__type(key, struct gd_wait_key);
+	__type(value, struct gd_wait_sums);
+} gd_waits SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_STACK_TRACE);
+	__uint(max_entries, STACKS);
+	__uint(key_size, sizeof(__u32));
+	__uint(value_size, GD_PROBED_STACK_DEPTH * sizeof(__u64));
+} gd_stacks SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_RINGBUF);
+	__uint(max_entries, 1 << 20);
+} gd_events SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, GD_BPF_COUNT_COUNT);
+	__type(key, __u32);
+	__type(value, __u64);
+} gd_counts SEC(".maps");
+
+static __always_inline void count(__u32 what)
+{
+	__u64 *counter = bpf_map_lookup_elem(&gd_counts, &what);
+
+	if (counter)
+		++*counter;
+}
+
+static __always_inline _Bool is_marked(__u32 tgid)
+{
+	return gd_bits[tgid / 64 % (TGIDS / 64)] >> tgid % 64 & 1;
+}
+
+static __always_inline void mark(__u32 tgid)
+{
+	__sync_fetch_and_or(&gd_bits[tgid / 64 % (TGIDS / 64)], 1ull << tgid % 64);
+}
+
+static __always_inline void unmark(__u32 tgid)
+{
+	if (gd_bits_are_exact)
+		__sync_fetch_and_and(&gd_bits[tgid / 64 % (TGIDS / 64)], ~(1ull << tgid % 64));
+}
+
+/* The record of a followed thread; NULL: not followed. */
+static __always_inline struct gd_task *find(struct task_struct *task)
+{
+	struct gd_task *found;
+
+	if (!is_marked(task->tgid))
+		return 0;
+	found = bpf_task_storage_get(&gd_tasks, task, 0, 0);
+	return found && found->image ? found : 0;
+}
+
+#endif

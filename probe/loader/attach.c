@@ -1,0 +1,141 @@
+/* SPDX-License-Identifier: MIT */
+/* libbpf does the work; what it says of a failure becomes one sentence. */
+#include "attach.h"
+#include <base/cleanup.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+static int be_silent(enum libbpf_print_level level, const char *format, va_list args)
+{
+	(void)level;
+	(void)format;
+	(void)args;
+	return 0;
+}
+
+static int say_why(int err, struct gd_diag *diag)
+{
+	if (err == -EPERM || err == -EACCES)
+		return gd_diag_set(diag, err,
+				   "the eBPF probe needs root, or CAP_BPF and CAP_PERFMON: `sudo "
+				   "setcap cap_bpf,cap_perfmon+ep` on gildiag-probe gives them");
+	if (access("/sys/kernel/btf/vmlinux", R_OK) != 0)
+		return gd_diag_set(diag, err,
+				   "the eBPF probe needs a kernel with BTF "
+				   "(CONFIG_DEBUG_INFO_BTF), and /sys mounted: "
+				   "/sys/kernel/btf/vmlinux is not there");
+	return gd_diag_set(diag, err, "the kernel refuses the eBPF probe: %s", strerror(-err));
+}
+
+/* Every process has a tgid below it. */
+static bool has_small_pids(void)
+{
+	gd_autofclose FILE *file = fopen("/proc/sys/kernel/pid_max", "re");
+	long pid_max = 0;
+
+	return file && fscanf(file, "%ld", &pid_max) == 1 && pid_max <= 65536;
+}
+
+static int make_links(struct gd_attached *attached, ring_buffer_sample_fn on_event, void *arg)
+{
+	struct sched_bpf *skeleton = attached->skeleton;
+
+	attached->adopt = bpf_program__attach_iter(skeleton->progs.gd_adopt, NULL);
+	attached->dump = bpf_program__attach_iter(skeleton->progs.gd_dump, NULL);
+	attached->ring =
+		ring_buffer__new(bpf_map__fd(skeleton->maps.gd_events), on_event, arg, NULL);
+	if (!attached->adopt || !attached->dump || !attached->ring)
+		return -errno;
+	return sched_bpf__attach(skeleton);
+}
+
+int gd_attach(uint32_t owner, uint32_t ring_bytes, ring_buffer_sample_fn on_event, void *arg,
+	      struct gd_attached *ret_attached, struct gd_diag *diag)
+{
+	struct gd_attached attached = { .cpus = (unsigned int)libbpf_num_possible_cpus() };
+	int err;
+
+	libbpf_set_print(be_silent);
+	attached.skeleton = sched_bpf__open();
+	if (!attached.skeleton)
+		return say_why(-errno, diag);
+	attached.skeleton->rodata->gd_owner = owner;
+	attached.skeleton->rodata->gd_bits_are_exact = has_small_pids();
+	bpf_program__set_autoattach(attached.skeleton->progs.gd_adopt, false);
+	bpf_program__set_autoattach(attached.skeleton->progs.gd_dump, false);
+	err = bpf_map__set_max_entries(attached.skeleton->maps.gd_events, ring_bytes);
+	if (!err)
+		err = sched_bpf__load(attached.skeleton);
+	if (!err)
+		err = make_links(&attached, on_event, arg);
+	if (err) {
+		gd_detach(&attached);
+		return say_why(err, diag);
+	}
+	*ret_attached = attached;
+	return 0;
+}
+
+void gd_detach(struct gd_attached *attached)
+{
+	ring_buffer__free(attached->ring);
+	bpf_link__destroy(attached->adopt);
+	bpf_link__destroy(attached->dump);
+	sched_bpf__destroy(attached->skeleton);
+	*attached = (struct gd_attached){ .skeleton = NULL };
+}
+
+void gd_attach_poll(struct gd_attached *attached)
+{
+	ring_buffer__consume(attached->ring);
+}
+
+uint64_t gd_attach_count(const struct gd_attached *attached, uint32_t what)
+{
+	gd_autofree uint64_t *values = calloc(attached->cpus, sizeof(*values));
+	int map = bpf_map__fd(attached->skeleton->maps.gd_counts);
+	uint64_t sum = 0;
+
+	if (!values || bpf_map_lookup_elem(map, &what, values) != 0)
+		return 0;
+	for (unsigned int i = 0; i < attached->cpus; i++)
+		sum += values[i];
+	return sum;
+}
+
+/* ---- Iterators: reading one runs its program for every task ---------------------------------- */
+
+int gd_attach_visit(const struct gd_attached *attached, gd_attach_task_fn *visit, void *arg)
+{
+	gd_autoclose int fd = bpf_iter_create(bpf_link__fd(attached->dump));
+	struct gd_task tasks[16];
+	size_t filled = 0;
+	ssize_t n;
+
+	if (fd < 0)
+		return -errno;
+	while ((n = read(fd, (char *)tasks + filled, sizeof(tasks) - filled)) > 0) {
+		filled += (size_t)n;
+		for (size_t i = 0; i < filled / sizeof(tasks[0]); i++)
+			visit(&tasks[i], arg);
+		memmove(tasks, &tasks[filled / sizeof(tasks[0])], filled % sizeof(tasks[0]));
+		filled %= sizeof(tasks[0]);
+	}
+	return n < 0 ? -errno : 0;
+}
+
+int gd_attach_adopt(const struct gd_attached *attached)
+{
+	gd_autoclose int fd = bpf_iter_create(bpf_link__fd(attached->adopt));
+	char nothing[64];
+	ssize_t n;
+
+	if (fd < 0)
+		return -errno;
+	do {
+		n = read(fd, nothing, sizeof(nothing));
+	} while (n > 0 || (n < 0 && errno == EAGAIN)); /* EAGAIN: tasks without end, go on */
+	return n < 0 ? -errno : 0;
+}

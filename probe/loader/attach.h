@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: MIT */
+/* The programs in the kernel: loaded and attached while this process lives. */
+#ifndef GD_ATTACH_H
+#define GD_ATTACH_H
+
+#include <base/diag.h>
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+#include <sched.skel.h>
+#include <shared.h>
+
+struct gd_attached {
+	struct sched_bpf *skeleton;
+	struct ring_buffer *ring; /* of struct gd_event */
+	struct bpf_link *adopt, *dump;
+	unsigned int cpus; /* how many values a per-CPU counter has */
+};
+
+/*
+ * Loads the programs and attaches them.  owner: the uid whose processes may be followed, ~0:
+ * anybody's.  ring_bytes: of the buffer for events, a power of two of at least a page.  on_event is
+ * called by gd_attach_poll().  0, or -errno and a sentence that says which right is missing.
+ */
+int gd_attach(uint32_t owner, uint32_t ring_bytes, ring_buffer_sample_fn on_event, void *arg,
+	      struct gd_attached *ret_attached, struct gd_diag *diag);
+void gd_detach(struct gd_attached *attached);
+
+/* Hands over the events that are there. */
+void gd_attach_poll(struct gd_attached *attached);
+
+/* The sum over all CPUs of a GD_BPF_* counter. */
+uint64_t gd_attach_count(const struct gd_attached *attached, uint32_t what);
+
+/* Visits all tasks: follows what was asked for and its threads. */
+int gd_attach_adopt(const struct gd_attached *attached);
+
+typedef void gd_attach_task_fn(const struct gd_task *task, void *arg);
+
+/* Calls visit for each followed thread that lives. */
+int gd_attach_visit(const struct gd_attached *attached, gd_attach_task_fn *visit, void *arg);
+
+#endif

@@ -1,0 +1,113 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A process is named to the kernel by a descriptor, so that no PID that was used again and no
+ * namespace can make it another one.  Whose it is, is asked after the descriptor is held.
+ */
+#include "follow.h"
+#include <base/cleanup.h>
+#include <errno.h>
+#include <poll.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+static bool has_ended(int pidfd)
+{
+	struct pollfd fd = { .fd = pidfd, .events = POLLIN };
+
+	return poll(&fd, 1, 0) != 0;
+}
+
+/* Its folder's owner is root where it may not be looked into; its ids must all be the same. */
+static bool belongs_to(int32_t pid, uint32_t owner)
+{
+	gd_autofclose FILE *status = NULL;
+	unsigned int real = ~0u, effective = ~0u, saved = ~0u, fs = ~0u;
+	char path[64], line[256];
+	struct stat st;
+
+	snprintf(path, sizeof(path), "/proc/%d", pid);
+	if (stat(path, &st) != 0 || st.st_uid != owner)
+		return false;
+	snprintf(path, sizeof(path), "/proc/%d/status", pid);
+	status = fopen(path, "re");
+	while (status && fgets(line, sizeof(line), status))
+		if (sscanf(line, "Uid: %u %u %u %u", &real, &effective, &saved, &fs) == 4)
+			break;
+	return real == owner && effective == owner && saved == owner && fs == owner;
+}
+
+static int check_owner(int pidfd, int32_t pid, uint32_t owner, struct gd_diag *diag)
+{
+	bool is_theirs = owner == ~0u || belongs_to(pid, owner);
+
+	if (has_ended(pidfd))
+		return gd_diag_set(diag, -ESRCH, "process %d has ended", pid);
+	if (!is_theirs)
+		return gd_diag_set(diag, -EPERM,
+				   "process %d is not yours (or runs with rights that you do not "
+				   "have): only root may look into it",
+				   pid);
+	return 0;
+}
+
+/* The kernel's own lock may be taken on this CPU at that moment. */
+static int write_record(int map, int pidfd, const struct gd_task *task)
+{
+	int tries = 1000;
+
+	while (bpf_map_update_elem(map, &pidfd, task, BPF_NOEXIST) != 0) {
+		if (errno == EEXIST)
+			return 0; /* it is followed already */
+		if ((errno != EAGAIN && errno != EBUSY) || --tries == 0)
+			return -errno;
+	}
+	return 0;
+}
+
+int gd_follow(const struct gd_attached *attached, int32_t pid, uint32_t owner, struct gd_diag *diag)
+{
+	gd_autoclose int pidfd = (int)syscall(SYS_pidfd_open, pid, 0);
+	int map = bpf_map__fd(attached->skeleton->maps.gd_tasks);
+	struct gd_task task = { .cause = GD_PROBED_NO_SLOT };
+	int err;
+
+	if (pidfd < 0 && errno == ESRCH)
+		return gd_diag_set(diag, -ESRCH, "there is no process %d", pid);
+	if (pidfd < 0)
+		return gd_diag_set(diag, -errno, "cannot follow process %d: %s", pid,
+				   strerror(errno));
+	err = check_owner(pidfd, pid, owner, diag);
+	if (err)
+		return err;
+	err = write_record(map, pidfd, &task);
+	/* Once for the leader, once for threads that came before it in the kernel's order. */
+	for (int i = 0; !err && i < 2; i++)
+		err = gd_attach_adopt(attached);
+	if (!err && (bpf_map_lookup_elem(map, &pidfd, &task) != 0 || !task.image))
+		err = has_ended(pidfd) ? -ESRCH : -ENOSPC;
+	if (err)
+		return gd_diag_set(diag, err, "cannot follow process %d: %s", pid, strerror(-err));
+	return 0;
+}
+
+int gd_follow_slots(const struct gd_attached *attached, int32_t pid, uint64_t tls_offset)
+{
+	gd_autoclose int pidfd = (int)syscall(SYS_pidfd_open, pid, 0);
+	int tgids = bpf_map__fd(attached->skeleton->maps.gd_tgids);
+	struct gd_task task;
+	struct gd_tgid row;
+
+	if (pidfd < 0 ||
+	    bpf_map_lookup_elem(bpf_map__fd(attached->skeleton->maps.gd_tasks), &pidfd, &task) !=
+		    0 ||
+	    !task.image || bpf_map_lookup_elem(tgids, &task.tgid, &row) != 0)
+		return -ESRCH;
+	if (row.tls_offset == tls_offset)
+		return 0; /* as its parent's, whom it was forked from */
+	row.tls_offset = tls_offset;
+	if (bpf_map_update_elem(tgids, &task.tgid, &row, BPF_EXIST) != 0)
+		return -errno;
+	return gd_attach_adopt(attached);
+}

@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: MIT */
+/* Which processes are followed, and whether the caller may ask for them. */
+#ifndef GD_FOLLOW_H
+#define GD_FOLLOW_H
+
+#include "attach.h"
+
+/*
+ * Follows pid, its threads and all that it starts from now on.  owner: the uid that it must belong
+ * to, wholly; ~0: anybody.  0, or -errno and a sentence.
+ */
+int gd_follow(const struct gd_attached *attached, int32_t pid, uint32_t owner,
+	      struct gd_diag *diag);
+
+/* The agent's slots in pid are found this way from now on.  0, or -errno: it is not followed. */
+int gd_follow_slots(const struct gd_attached *attached, int32_t pid, uint64_t tls_offset);
+
+#endif

@@ -1,0 +1,201 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * gildiag-probe: what the scheduler sees of a session's processes, by eBPF.  One per session,
+ * started by gildiag; the only part that may need rights, which it gives up once it is attached.
+ *
+ *   gildiag-probe --session FOLDER [--ring BYTES]   descriptor 0 is a socket: struct gd_order
+ *                                                   comes, struct gd_order_answer goes
+ *   gildiag-probe --abi                             prints the recording's version
+ *
+ * It ends when all who hold the other end of the socket are gone, and prints nothing.
+ */
+#include "books.h"
+#include "follow.h"
+#include "probe_file.h"
+#include "rights.h"
+#include <clock.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#define MS 1000000ull
+
+#define LOOK_MS    100 /* at events; the kernel wakes us where they come faster */
+#define STORE_NS   (10000 * MS)
+#define RING_BYTES (1u << 20)
+#define RING_MIN   4096u
+#define RING_MAX   (64u << 20)
+
+#define CONTROL 0
+
+struct probe {
+	struct gd_attached attached;
+	struct gd_books books;
+	int folder;
+	uint32_t owner; /* whose processes it may follow; ~0: anybody's */
+	uint64_t attached_ns, store_ns;
+};
+
+static int on_event(void *arg, void *data, size_t size_bytes)
+{
+	struct probe *probe = arg;
+
+	if (size_bytes >= sizeof(struct gd_event))
+		gd_books_note(&probe->books, data);
+	return 0;
+}
+
+/* ---- Orders ---------------------------------------------------------------------------------- */
+
+static void answer(int err, const struct gd_diag *diag)
+{
+	struct gd_order_answer message = { .error = err };
+
+	if (err)
+		snprintf(message.text, sizeof(message.text), "%.*s", (int)sizeof(message.text) - 1,
+			 diag->text);
+	send(CONTROL, &message, sizeof(message), MSG_NOSIGNAL | MSG_DONTWAIT);
+}
+
+static int store(struct probe *probe, bool is_over)
+{
+	gd_attach_poll(&probe->attached);
+	return gd_probe_file_write(probe->folder, &probe->attached, &probe->books,
+				   probe->attached_ns, is_over);
+}
+
+static void obey(struct probe *probe, const struct gd_order *order)
+{
+	struct gd_diag diag = { "" };
+
+	switch (order->what) {
+	case GD_ORDER_FOLLOW:
+		answer(gd_follow(&probe->attached, order->pid, probe->owner, &diag), &diag);
+		break;
+	case GD_ORDER_SLOTS:
+		gd_follow_slots(&probe->attached, order->pid, order->slot_tls_offset);
+		break;
+	case GD_ORDER_STORE:
+		answer(store(probe, false), &diag);
+		break;
+	default:
+		break;
+	}
+}
+
+/* False: nobody is left who could give one. */
+static bool take_orders(struct probe *probe)
+{
+	struct gd_order order;
+	ssize_t n;
+
+	while ((n = recv(CONTROL, &order, sizeof(order), MSG_DONTWAIT)) > 0)
+		if (n == (ssize_t)sizeof(order) && order.magic == GD_ORDER_MAGIC &&
+		    order.abi_major == GD_ABI_MAJOR)
+			obey(probe, &order);
+	return n < 0 && (errno == EAGAIN || errno == EINTR);
+}
+
+/* ---- The loop -------------------------------------------------------------------------------- */
+
+static void run(struct probe *probe)
+{
+	struct pollfd fds[2] = { { .fd = CONTROL, .events = POLLIN },
+				 { .fd = ring_buffer__epoll_fd(probe->attached.ring),
+				   .events = POLLIN } };
+	bool goes_on = true;
+
+	while (goes_on) {
+		poll(fds, 2, LOOK_MS);
+		if (fds[0].revents)
+			goes_on = take_orders(probe);
+		gd_attach_poll(&probe->attached);
+		if (gd_clock_ns(CLOCK_MONOTONIC) >= probe->store_ns) {
+			store(probe, false);
+			probe->store_ns = gd_clock_ns(CLOCK_MONOTONIC) + STORE_NS;
+		}
+	}
+	store(probe, true);
+}
+
+static int can_read_tables(void *arg)
+{
+	struct probe *probe = arg;
+	uint32_t key = GD_BPF_SLOT_READ;
+	uint64_t values[1024]; /* a counter has one per CPU */
+
+	if (probe->attached.cpus > sizeof(values) / sizeof(values[0]))
+		return -E2BIG;
+	return bpf_map_lookup_elem(bpf_map__fd(probe->attached.skeleton->maps.gd_counts), &key,
+				   values);
+}
+
+static int start(struct probe *probe, const char *folder, uint32_t ring_bytes, struct gd_diag *diag)
+{
+	int err;
+
+	probe->owner = gd_rights_owner();
+	probe->folder = open(folder, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (probe->folder < 0)
+		return gd_diag_set(diag, -errno, "cannot open %s: %s", folder, strerror(errno));
+	err = gd_attach(probe->owner, ring_bytes, on_event, probe, &probe->attached, diag);
+	if (err)
+		return err;
+	err = gd_rights_drop(can_read_tables, probe);
+	if (err)
+		return gd_diag_set(diag, err, "cannot give up rights: %s", strerror(-err));
+	probe->attached_ns = gd_clock_ns(CLOCK_MONOTONIC);
+	probe->store_ns = probe->attached_ns + STORE_NS;
+	err = store(probe, false);
+	if (err)
+		return gd_diag_set(diag, err, "cannot write into %s: %s", folder, strerror(-err));
+	return 0;
+}
+
+/* Of the ring: a power of two; 0: not to be had. */
+static uint32_t parse_ring(const char *text)
+{
+	char *end;
+	unsigned long bytes = strtoul(text, &end, 10);
+
+	return *text && !*end && bytes >= RING_MIN && bytes <= RING_MAX && !(bytes & (bytes - 1))
+		       ? (uint32_t)bytes
+		       : 0;
+}
+
+int main(int argc, char **argv)
+{
+	static struct probe probe;
+	uint32_t ring_bytes = RING_BYTES;
+	struct gd_diag diag = { "" };
+	int err;
+
+	if (argc == 2 && strcmp(argv[1], "--abi") == 0) {
+		printf("%d.%d\n", GD_ABI_MAJOR, GD_ABI_MINOR);
+		return 0;
+	}
+	if (argc == 5 && strcmp(argv[3], "--ring") == 0)
+		ring_bytes = parse_ring(argv[4]);
+	if ((argc != 3 && argc != 5) || strcmp(argv[1], "--session") != 0 || !ring_bytes) {
+		fprintf(stderr, "gildiag-probe is started by gildiag\n");
+		return 2;
+	}
+	setsid(); /* a Ctrl-C is meant for the target */
+	signal(SIGINT, SIG_IGN);
+	signal(SIGHUP, SIG_IGN);
+	signal(SIGPIPE, SIG_IGN);
+	err = start(&probe, argv[2], ring_bytes, &diag);
+	answer(err, &diag);
+	if (err || chdir("/") != 0)
+		return 1;
+	run(&probe);
+	gd_detach(&probe.attached);
+	gd_books_free(&probe.books);
+	return 0;
+}

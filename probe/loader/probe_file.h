@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: MIT */
+/* The probe's file of a recording. */
+#ifndef GD_PROBE_FILE_H
+#define GD_PROBE_FILE_H
+
+#include "attach.h"
+#include "books.h"
+#include <stdbool.h>
+
+/*
+ * Writes all that is known now as GD_SESSION_PROBE in the folder, whole or not at all.  is_over: no
+ * more will come.  0 or -errno.
+ */
+int gd_probe_file_write(int folder, const struct gd_attached *attached,
+			const struct gd_books *books, uint64_t attached_ns, bool is_over);
+
+#endif

@@ -1,0 +1,288 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The probe numbers programs (images): a process has one more after each exec.  The agent woke in
+ * one of them: by PID and time that one's rows are its process's.
+ */
+#include "load_probed.h"
+#include <errno.h>
+#include <math.h>
+#include <string.h>
+
+struct load {
+	const struct gd_file *file;
+	struct gd_session_model *session;
+	struct gd_pool *pool;
+	double copied_s;
+	uint32_t image_count;
+	/* By row of the image's section. */
+	uint32_t *images;                    /* its number */
+	struct gd_process_model **processes; /* NULL: no agent woke in it */
+};
+
+static double seconds(uint64_t ns)
+{
+	return (double)ns / 1e9;
+}
+
+/* ---- Programs -------------------------------------------------------------------------------- */
+
+static struct gd_process_model *find_process(const struct load *load,
+					     const struct gd_probed_image *image)
+{
+	for (size_t i = 0; i < load->session->process_count; i++) {
+		struct gd_process_model *process = &load->session->processes[i];
+
+		if (process->pid == image->pid && !process->scheduled &&
+		    process->start_s >= seconds(image->start_ns) &&
+		    (!image->end_ns || process->start_s <= seconds(image->end_ns)))
+			return process;
+	}
+	return NULL;
+}
+
+static int load_images(struct load *load)
+{
+	load->image_count = gd_file_count(load->file, GD_SECTION_PROBED_IMAGES);
+	load->images = gd_pool_alloc(load->pool, load->image_count, sizeof(*load->images));
+	load->processes = gd_pool_alloc(load->pool, load->image_count, sizeof(*load->processes));
+	if (!load->images || !load->processes)
+		return -ENOMEM;
+	for (uint32_t i = 0; i < load->image_count; i++) {
+		struct gd_probed_image row;
+		struct gd_process_model *process;
+
+		gd_file_entry(load->file, GD_SECTION_PROBED_IMAGES, i, &row, sizeof(row));
+		load->images[i] = row.image;
+		process = find_process(load, &row);
+		if (!process)
+			continue;
+		process->scheduled = gd_pool_alloc(load->pool, 1, sizeof(*process->scheduled));
+		if (!process->scheduled)
+			return -ENOMEM;
+		load->processes[i] = process;
+	}
+	return 0;
+}
+
+static struct gd_process_model *process_of(const struct load *load, uint32_t image)
+{
+	for (uint32_t i = 0; i < load->image_count; i++)
+		if (load->images[i] == image)
+			return load->processes[i];
+	return NULL;
+}
+
+/* ---- Threads --------------------------------------------------------------------------------- */
+
+static void add_sums(struct gd_scheduled *to, const struct gd_probed_sums *sums, double copied_s)
+{
+	double end_s = sums->ended_ns ? seconds(sums->ended_ns) : copied_s;
+
+	to->life_s += fmax(0, end_s - seconds(sums->born_ns));
+	to->on_cpu_s += seconds(sums->on_cpu_ns);
+	to->switches += sums->switches;
+	for (unsigned int i = 0; i < GD_CAUSE_MAX; i++) {
+		to->blocked_s[i] += seconds(sums->blocked_ns[i]);
+		to->delay_s[i] += seconds(sums->delay_ns[i]);
+		to->preempted_s[i] += seconds(sums->preempted_ns[i]);
+		to->explained_s[i] += seconds(sums->explained_ns[i]);
+		to->blocks[i] += sums->blocks[i];
+		for (unsigned int k = 0; k < GD_WOKEN_COUNT; k++)
+			to->woken_by[k][i] += sums->woken_by[k][i];
+	}
+}
+
+/* A number may have been given to several threads, one after the other: the first is not taken. */
+static struct gd_thread_model *find_thread(struct gd_process_model *process, int32_t tid)
+{
+	for (size_t i = 0; tid && i < process->thread_count; i++)
+		if (process->threads[i].tid == tid && !process->threads[i].scheduled)
+			return &process->threads[i];
+	return NULL;
+}
+
+static int load_threads(const struct load *load)
+{
+	uint32_t count = gd_file_count(load->file, GD_SECTION_PROBED_THREADS);
+
+	for (uint32_t i = 0; i < count; i++) {
+		struct gd_probed_thread row;
+		struct gd_process_model *process;
+		struct gd_thread_model *thread;
+
+		gd_file_entry(load->file, GD_SECTION_PROBED_THREADS, i, &row, sizeof(row));
+		process = process_of(load, row.image);
+		if (!process)
+			continue;
+		add_sums(process->scheduled, &row.sums, load->copied_s);
+		thread = find_thread(process, row.tid);
+		if (!thread)
+			continue;
+		thread->scheduled = gd_pool_alloc(load->pool, 1, sizeof(*thread->scheduled));
+		if (!thread->scheduled)
+			return -ENOMEM;
+		add_sums(thread->scheduled, &row.sums, load->copied_s);
+	}
+	return 0;
+}
+
+/* ---- Blocks ---------------------------------------------------------------------------------- */
+
+static const struct gd_place *find_place(const struct load *load, struct gd_process_model *process,
+					 uint64_t address)
+{
+	struct gd_place *place;
+
+	for (size_t i = 0; i < process->native_count; i++)
+		if (process->natives[i]->address == address)
+			return process->natives[i];
+	place = gd_pool_alloc(load->pool, 1, sizeof(*place));
+	if (!place)
+		return NULL;
+	place->file = place->function = place->module = "";
+	place->address = address;
+	for (size_t i = 0; i < process->module_count; i++) {
+		const struct gd_module_model *module = &process->modules[i];
+
+		if (address < module->start || address >= module->end)
+			continue;
+		place->module = module->path;
+		place->offset = address - module->start;
+	}
+	process->natives[process->native_count++] = place;
+	return place;
+}
+
+static int load_stack(const struct load *load, struct gd_process_model *process, uint32_t number,
+		      const struct gd_stack_model **ret_stack)
+{
+	struct gd_stack_model *stack = gd_pool_alloc(load->pool, 1, sizeof(*stack));
+	struct gd_probed_stack row;
+
+	gd_file_entry(load->file, GD_SECTION_PROBED_STACKS, number - 1, &row, sizeof(row));
+	if (stack)
+		stack->places =
+			gd_pool_alloc(load->pool, GD_PROBED_STACK_DEPTH, sizeof(*stack->places));
+	if (!stack || !stack->places)
+		return -ENOMEM;
+	for (; stack->count < GD_PROBED_STACK_DEPTH && row.addresses[stack->count];
+	     stack->count++) {
+		stack->places[stack->count] =
+			find_place(load, process, row.addresses[stack->count]);
+		if (!stack->places[stack->count])
+			return -ENOMEM;
+	}
+	stack->is_cut = stack->count == GD_PROBED_STACK_DEPTH;
+	*ret_stack = stack->count ? stack : NULL;
+	return 0;
+}
+
+static int load_block(const struct load *load, const struct gd_probed_wait *row,
+		      struct gd_process_model *process)
+{
+	struct gd_block_model *block = &process->blocks[process->block_count++];
+	uint32_t stacks = gd_file_count(load->file, GD_SECTION_PROBED_STACKS);
+
+	block->cause = row->cause;
+	block->object = row->object;
+	block->waker = row->waker;
+	block->blocks = row->blocks;
+	block->blocked_s = seconds(row->blocked_ns);
+	block->delay_s = seconds(row->delay_ns);
+	block->blocked_max_s = seconds(row->blocked_ns_max);
+	if (!row->stack || row->stack > stacks)
+		return 0;
+	return load_stack(load, process, row->stack, &block->stack);
+}
+
+/* Room for a process's blocks, and for all places that their stacks may bring. */
+static int make_room(const struct load *load, struct gd_process_model *process, size_t blocks)
+{
+	size_t places =
+		process->native_count +
+		(size_t)gd_file_count(load->file, GD_SECTION_PROBED_STACKS) * GD_PROBED_STACK_DEPTH;
+	struct gd_place **natives = gd_pool_alloc(load->pool, places, sizeof(*natives));
+
+	process->blocks = gd_pool_alloc(load->pool, blocks, sizeof(*process->blocks));
+	if (!natives || !process->blocks)
+		return -ENOMEM;
+	if (process->native_count)
+		memcpy(natives, process->natives, process->native_count * sizeof(*natives));
+	process->natives = natives;
+	return 0;
+}
+
+static bool is_block(const struct gd_probed_wait *row)
+{
+	return row->cause < GD_CAUSE_COUNT || row->cause == GD_PROBED_NO_SLOT;
+}
+
+static int load_blocks_of(const struct load *load, uint32_t image, struct gd_process_model *process)
+{
+	uint32_t count = gd_file_count(load->file, GD_SECTION_PROBED_WAITS);
+	struct gd_probed_wait row;
+	size_t blocks = 0;
+	int err;
+
+	for (uint32_t i = 0; i < count; i++) {
+		gd_file_entry(load->file, GD_SECTION_PROBED_WAITS, i, &row, sizeof(row));
+		blocks += row.image == image && is_block(&row);
+	}
+	err = make_room(load, process, blocks);
+	for (uint32_t i = 0; !err && i < count; i++) {
+		gd_file_entry(load->file, GD_SECTION_PROBED_WAITS, i, &row, sizeof(row));
+		if (row.image == image && is_block(&row))
+			err = load_block(load, &row, process);
+	}
+	return err;
+}
+
+/* ---- The probe itself ------------------------------------------------------------------------ */
+
+static int load_facts(const struct load *load)
+{
+	struct gd_probe_model *probe = gd_pool_alloc(load->pool, 1, sizeof(*probe));
+	struct gd_probed row;
+
+	if (!probe)
+		return -ENOMEM;
+	gd_file_entry(load->file, GD_SECTION_PROBED, 0, &row, sizeof(row));
+	probe->attached_s = seconds(row.attached_ns);
+	probe->cpu_s = seconds(row.cpu_ns);
+	probe->is_complete = load->file->header->state == GD_STATE_CLOSED;
+	memcpy(probe->lost, row.lost, sizeof(probe->lost));
+	probe->slots_read = row.slots_read;
+	probe->slots_none = row.slots_none;
+	probe->slots_faulted = row.slots_faulted;
+	probe->slots_wrong = row.slots_wrong;
+	probe->dropped = row.dropped;
+	probe->mended = row.mended;
+	load->session->probe = probe;
+	return 0;
+}
+
+int gd_load_probed(int folder, struct gd_session_model *session)
+{
+	struct load load = { .session = session, .pool = session->pool };
+	struct gd_file file;
+	int err;
+
+	if (gd_file_open(folder, GD_SESSION_PROBE, GD_SESSION_PROBE, &file, NULL) != 0)
+		return 0;
+	load.file = &file;
+	load.copied_s = seconds(file.header->copied_ns);
+	if (file.header->writer != GD_WRITER_PROBE) {
+		gd_file_close(&file);
+		return 0;
+	}
+	err = load_facts(&load);
+	if (!err)
+		err = load_images(&load);
+	if (!err)
+		err = load_threads(&load);
+	for (uint32_t i = 0; !err && i < load.image_count; i++)
+		if (load.processes[i])
+			err = load_blocks_of(&load, load.images[i], load.processes[i]);
+	gd_file_close(&file);
+	return err;
+}
