@@ -158,11 +158,15 @@ static void without_a_path_it_is_the_system_s(void **state)
 	assert_true(is_followed("prog"));
 }
 
-static void an_element_that_is_too_long_is_passed_over(void **state)
+static void an_element_may_be_long_and_one_that_is_too_long_is_passed_over(void **state)
 {
 	static char path[2 * PATH_MAX];
 
 	(void)state;
+	for (int i = 0; i < 2000; i++)
+		strcat(path, "./");
+	strcat(path, "foreign");
+	assert_false(is_followed_in(path, "prog"));
 	for (size_t length = PATH_MAX - 10; length < PATH_MAX + 10; length++) {
 		memset(path, 'x', length);
 		strcpy(path + length, ":foreign");
@@ -272,7 +276,7 @@ int main(void)
 		TEST(what_cannot_be_executed_is_passed_over),
 		TEST(an_empty_element_is_the_working_directory),
 		TEST(without_a_path_it_is_the_system_s),
-		TEST(an_element_that_is_too_long_is_passed_over),
+		TEST(an_element_may_be_long_and_one_that_is_too_long_is_passed_over),
 		TEST(a_name_that_is_no_pointer_is_libc_s_to_refuse),
 		TEST(a_spawn_by_name_looks_there_too),
 		TEST(a_session_is_handed_on_once),
