@@ -14,6 +14,7 @@
 #include <limits.h>
 #include <stdarg.h>
 #include <string.h>
+#include <sys/stat.h>
 
 /* ---- The successor's environment --------------------------------------------------------------- */
 
@@ -66,6 +67,15 @@ static struct handover plan(int folder, const char *path, char *const *envp)
 	return handover;
 }
 
+/* A folder may be "executed" too, but not by exec. */
+static bool is_program(const char *path)
+{
+	struct stat st;
+
+	return gd_syscall(SYS_newfstatat, AT_FDCWD, path, &st, 0) == 0 && S_ISREG(st.st_mode) &&
+	       gd_syscall(SYS_faccessat, AT_FDCWD, path, X_OK) == 0;
+}
+
 /* The file that libc will find: the first one in PATH that may be executed; NULL: none. */
 static const char *look_up(const char *file, char path[PATH_MAX])
 {
@@ -84,8 +94,7 @@ static const char *look_up(const char *file, char path[PATH_MAX])
 			text = (struct gd_text){ path + length, PATH_MAX - length };
 			gd_text_add(&text, length ? "/" : "./");
 			gd_text_add(&text, file);
-			if (gd_text_fits(&text) &&
-			    gd_syscall(SYS_faccessat, AT_FDCWD, path, X_OK) == 0)
+			if (gd_text_fits(&text) && is_program(path))
 				return path;
 		}
 		if (!end)

@@ -5,6 +5,7 @@
  */
 #include "hot.h"
 #include <errno.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -24,8 +25,10 @@ static void find_cpu_shares(const struct gd_process_model *process, double *ret_
 	memset(ret_shares, 0, GD_CAUSE_COUNT * sizeof(*ret_shares));
 	for (size_t i = 0; i < process->thread_count; i++)
 		for (unsigned int cause = 0; cause < GD_CAUSE_COUNT; cause++) {
-			wall_s[cause] += process->threads[i].times.cause_s[cause];
-			ret_shares[cause] += process->threads[i].times.cpu_in_s[cause];
+			const struct gd_times *times = &process->threads[i].times;
+
+			wall_s[cause] += times->cause_s[cause];
+			ret_shares[cause] += fmin(times->cpu_in_s[cause], times->cause_s[cause]);
 		}
 	for (unsigned int cause = 0; cause < GD_CAUSE_COUNT; cause++)
 		ret_shares[cause] = wall_s[cause] > 0 ? ret_shares[cause] / wall_s[cause] : 0;

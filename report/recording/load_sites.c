@@ -7,12 +7,14 @@
 #include <errno.h>
 #include <string.h>
 
-#define ADDRESSES_MAX 4096       /* distinct native places of one process */
+#define ADDRESSES_MAX 16384 /* distinct native places of one process: of its samples, and locks */
 #define ZEROED_MAX    (1u << 20) /* of a module's variables, beyond what is mapped of its file */
 
 struct gd_places {
 	const struct gd_file *file;
 	struct gd_pool *pool;
+	char *texts; /* all of them; the last one ends, too */
+	uint32_t text_bytes;
 	struct gd_place *frames;
 	uint32_t frame_count;
 	struct gd_stack_model *stacks;
@@ -31,17 +33,22 @@ static bool is_library(const char *file)
 	       strstr(file, "dist-packages");
 }
 
-/* A text of the file's pool, copied; "" where the offset is none. */
-static const char *read_text(const struct gd_places *places, uint32_t offset)
+static int load_texts(struct gd_places *places)
 {
 	const struct gd_section *strings = &places->file->sections[GD_SECTION_STRINGS];
-	const char *bytes = (const char *)places->file->bytes + strings->offset;
-	const char *copy;
 
-	if (offset >= strings->used || strings->entry_size != 1)
-		return "";
-	copy = gd_pool_text(places->pool, bytes + offset, strings->used - offset);
-	return copy ? copy : "";
+	places->text_bytes = strings->entry_size == 1 ? strings->used : 0;
+	places->texts = gd_pool_alloc(places->pool, (size_t)places->text_bytes + 1, 1);
+	if (!places->texts)
+		return -ENOMEM;
+	memcpy(places->texts, places->file->bytes + strings->offset, places->text_bytes);
+	return 0;
+}
+
+/* "" where the offset is none. */
+static const char *text_at(const struct gd_places *places, uint32_t offset)
+{
+	return places->texts + (offset < places->text_bytes ? offset : places->text_bytes);
 }
 
 static int load_frames(struct gd_places *places)
@@ -55,8 +62,8 @@ static int load_frames(struct gd_places *places)
 		struct gd_frame row;
 
 		gd_file_entry(places->file, GD_SECTION_FRAMES, i, &row, sizeof(row));
-		place->file = read_text(places, row.file);
-		place->function = read_text(places, row.function);
+		place->file = text_at(places, row.file);
+		place->function = text_at(places, row.function);
 		place->module = "";
 		place->line = row.line;
 		place->first_line = row.first_line;
@@ -105,7 +112,9 @@ int gd_load_places(const struct gd_file *file, struct gd_pool *pool, struct gd_p
 		return -ENOMEM;
 	places->file = file;
 	places->pool = pool;
-	err = load_frames(places);
+	err = load_texts(places);
+	if (!err)
+		err = load_frames(places);
 	if (!err)
 		err = load_modules(places);
 	places->stack_count = gd_file_count(file, GD_SECTION_STACKS);

@@ -4,12 +4,12 @@
  * place is an offset in its module, so the process's own layout is not needed.
  */
 #include "symbols.h"
+#include <base/cleanup.h>
 #include <elfutils/libdwfl.h>
 #include <fcntl.h>
 #include <gelf.h>
-#include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
+#include <sys/stat.h>
 
 #define BASE 0x10000000ull /* where a position-independent module is put */
 
@@ -19,18 +19,27 @@ struct module {
 	bool is_fixed; /* linked to its address (ET_EXEC) */
 };
 
-static bool is_fixed(const char *path)
+static double changed_epoch_s(const struct stat *st)
 {
-	unsigned char head[18] = { 0 };
-	int fd = open(path, O_RDONLY | O_CLOEXEC);
-	ssize_t n = fd >= 0 ? read(fd, head, sizeof(head)) : -1;
-
-	if (fd >= 0)
-		close(fd);
-	return n == (ssize_t)sizeof(head) && head[16] == ET_EXEC;
+	return (double)st->st_ctim.tv_sec + (double)st->st_ctim.tv_nsec / 1e9;
 }
 
-static bool open_module(const char *path, struct module *ret_module)
+/* A file that has changed since it was mapped would give names, but wrong ones. */
+static bool look_at(const char *path, double mapped_epoch_s, struct module *ret_module)
+{
+	gd_autoclose int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+	unsigned char head[18];
+	struct stat st;
+
+	if (fd < 0 || fstat(fd, &st) != 0 || !S_ISREG(st.st_mode) ||
+	    changed_epoch_s(&st) > mapped_epoch_s ||
+	    read(fd, head, sizeof(head)) != (ssize_t)sizeof(head))
+		return false;
+	ret_module->is_fixed = head[16] == ET_EXEC;
+	return true;
+}
+
+static bool open_module(const char *path, double mapped_epoch_s, struct module *ret_module)
 {
 	static char *no_path = NULL;
 	static const Dwfl_Callbacks callbacks = {
@@ -40,7 +49,8 @@ static bool open_module(const char *path, struct module *ret_module)
 		.section_address = dwfl_offline_section_address,
 	};
 
-	ret_module->is_fixed = is_fixed(path);
+	if (!look_at(path, mapped_epoch_s, ret_module))
+		return false;
 	ret_module->dwfl = dwfl_begin(&callbacks);
 	if (!ret_module->dwfl)
 		return false;
@@ -93,18 +103,33 @@ static void name_variable(const struct module *module, struct gd_place *place, s
 	place->function = keep(pool, text);
 }
 
+static bool is_same_module(const struct gd_place *a, const struct gd_place *b)
+{
+	return strcmp(a->module, b->module) == 0;
+}
+
+static bool is_first_of_module(const struct gd_process_model *process, size_t index)
+{
+	for (size_t i = 0; i < index; i++)
+		if (is_same_module(process->natives[i], process->natives[index]))
+			return false;
+	return true;
+}
+
 void gd_symbols_resolve(struct gd_process_model *process, struct gd_pool *pool)
 {
+	double ended_epoch_s = process->started_epoch_s + process->life_s;
+
 	unsetenv("DEBUGINFOD_URLS"); /* a report must not wait for the network */
 	for (size_t i = 0; i < process->native_count; i++) {
-		const char *path = process->natives[i]->module;
+		struct gd_place *first = process->natives[i];
 		struct module module;
 
-		/* Once per module: its places that stand before were named with the first. */
-		if (!*path || process->natives[i]->function[0] || !open_module(path, &module))
+		if (!*first->module || !is_first_of_module(process, i) ||
+		    !open_module(first->module, ended_epoch_s, &module))
 			continue;
 		for (size_t k = i; k < process->native_count; k++)
-			if (strcmp(process->natives[k]->module, path) == 0)
+			if (is_same_module(process->natives[k], first))
 				(process->natives[k]->is_data ? name_variable : name_place)(
 					&module, process->natives[k], pool);
 		dwfl_end(module.dwfl);

@@ -184,6 +184,7 @@ static void the_interpreter_s_frames_in_a_circle_are_none(void **state)
 static uint64_t call_with_a_copy(int32_t index, uint64_t size)
 {
 	struct gd_cpython_offsets offsets = gd_python_offsets(0x030b);
+	static const char nothing[64];
 	uint64_t code, array, frame;
 
 	offsets.version = 0x030e;
@@ -192,7 +193,7 @@ static uint64_t call_with_a_copy(int32_t index, uint64_t size)
 	offsets.code_tlbc = TLBC_ARRAY;
 	gd_python_init(&python, &offsets, types);
 	code = gd_python_add_function(&python, "a.py", "f", 1);
-	array = gd_python_add_bytes(&python, "", 64);
+	array = gd_python_add_bytes(&python, nothing, sizeof(nothing));
 	gd_python_put(&python, array, size, 8);
 	gd_python_put(&python, array + 16, array + 32, 8);
 	gd_python_put(&python, code + TLBC_ARRAY, array, 8);
