@@ -14,6 +14,8 @@ import gildiag
 import probe
 import scheduler
 
+ALONE = True
+
 NOBODY = ["setpriv", "--reuid", "65534", "--regid", "65534", "--clear-groups"]
 
 
