@@ -117,8 +117,10 @@ class KnownGil(unittest.TestCase):
         for tid, waited in truth["waited"].items():
             thread = next(t for t in report["threads"] if t["tid"] == int(tid))
             gil = thread["causes"]["gil"]
-            # Once to begin with, and once a round.
-            self.assertEqual(gil["count"], 1 + self.ROUNDS)
+            # Once to begin with, and once a round, unless the machine upset the schedule.
+            self.assertEqual(gil["count"], 1 + truth["waits"][tid])
+            if truth["waits"][tid] != self.ROUNDS:
+                wrong.append("%s waited in %d rounds" % (tid, truth["waits"][tid]))
             first = gil["wall_s"] - waited
             if not 0 < first < 0.1:
                 wrong.append("%s waited %f, not %f s" % (tid, gil["wall_s"], waited))
