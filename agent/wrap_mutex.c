@@ -136,8 +136,8 @@ static __attribute__((noinline)) int unlock_watched(pthread_mutex_t *mutex, stru
 	return ret;
 }
 
-static inline __attribute__((always_inline)) int unlock(pthread_mutex_t *mutex,
-							uintptr_t returns_to)
+/* Inlined, so that the caller's address is that of the wrapper's caller. */
+static inline __attribute__((always_inline)) int unlock(pthread_mutex_t *mutex)
 {
 	struct gd_local *self = gd_self;
 	struct gd_held held;
@@ -153,15 +153,15 @@ static inline __attribute__((always_inline)) int unlock(pthread_mutex_t *mutex,
 	}
 	if (!gd_thread_is_one_of_many || !is_outermost(mutex))
 		return GD_REAL(pthread_mutex_unlock)(mutex);
-	if (mutex->__data.__lock != 1)
-		return unlock_watched(mutex, self, returns_to);
+	if (__builtin_expect(mutex->__data.__lock != 1, 0))
+		return unlock_watched(mutex, self, RETURNS_TO);
 	gd_lock_give(self, (uintptr_t)mutex, &held);
 	return GD_REAL(pthread_mutex_unlock)(mutex);
 }
 
 GD_EXPORT int pthread_mutex_unlock(pthread_mutex_t *mutex)
 {
-	return unlock(mutex, RETURNS_TO);
+	return unlock(mutex);
 }
 
 /* ---- With a deadline ------------------------------------------------------------------------- */
@@ -275,5 +275,5 @@ GD_EXPORT int mtx_trylock(mtx_t *mutex)
 
 GD_EXPORT int mtx_unlock(mtx_t *mutex)
 {
-	return unlock((pthread_mutex_t *)mutex, RETURNS_TO) == 0 ? thrd_success : thrd_error;
+	return unlock((pthread_mutex_t *)mutex) == 0 ? thrd_success : thrd_error;
 }

@@ -68,10 +68,9 @@ struct gd_lock {
 	uint64_t wait;  /* ticks */
 	uint64_t wait_max;
 	uint64_t timeouts;
-	uint64_t
-		released; /* holds during which others waited, ended by who had acquired it: a lock */
-	uint64_t posted; /* wake-ups while others waited, by another thread: a signal */
-	uint64_t hold;   /* ticks of the holds counted in released */
+	uint64_t released; /* holds that ended while others waited, or had given up: a lock */
+	uint64_t posted;   /* wake-ups while others waited, by another thread: a signal */
+	uint64_t hold;     /* ticks of the holds counted in released */
 	uint64_t hold_max;
 	uint64_t unbounded; /* of those, holds whose beginning was not seen: not in hold */
 	uint64_t site;      /* where the first waiter waited */

@@ -65,13 +65,20 @@ static bool holds_gil_waiting(const struct gd_facts *f)
 					  f->held_waits >= 0.5 && f->outside + f->sleeping >= 0.2);
 }
 
+/* How many threads do at once what is done for most of the time. */
+static double at_once(const struct gd_facts *f)
+{
+	if (f->computing >= f->outside && f->computing >= f->sleeping)
+		return f->running;
+	return f->outside >= f->sleeping ? f->overlap : f->sleepers;
+}
+
 /* Work goes on in one thread at a time while others wait for a lock. */
 static bool is_one_lock(const struct gd_facts *f)
 {
 	bool gil_anyway = f->computing >= 0.5 && f->gil_share >= 0.5;
-	double at_once = f->computing >= f->outside ? f->running : f->overlap;
 
-	return !gil_anyway && f->lock && f->lock_waiters >= 0.5 && at_once <= SERIAL;
+	return !gil_anyway && f->lock && f->lock_waiters >= 0.5 && at_once(f) <= SERIAL;
 }
 
 /* It asks again after less than a quarter of a millisecond, all the time. */

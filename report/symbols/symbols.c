@@ -5,6 +5,8 @@
  */
 #include "symbols.h"
 #include <base/cleanup.h>
+#include <dwarf.h>
+#include <elfutils/libdw.h>
 #include <elfutils/libdwfl.h>
 #include <fcntl.h>
 #include <gelf.h>
@@ -70,6 +72,88 @@ static const char *keep(struct gd_pool *pool, const char *text)
 	return copy ? copy : "";
 }
 
+/* Of the compiler and the C library: nobody's own line. */
+static bool is_system(const char *file)
+{
+	return strncmp(file, "/usr/include/", 13) == 0 || strncmp(file, "/usr/lib/", 9) == 0;
+}
+
+static const char *call_file(Dwarf_Die *scope)
+{
+	Dwarf_Attribute attribute;
+	Dwarf_Files *files;
+	Dwarf_Word number;
+	Dwarf_Die unit;
+
+	if (!dwarf_diecu(scope, &unit, NULL, NULL) || dwarf_getsrcfiles(&unit, &files, NULL) != 0 ||
+	    dwarf_formudata(dwarf_attr(scope, DW_AT_call_file, &attribute), &number) != 0)
+		return NULL;
+	return dwarf_filesrc(files, number, NULL, NULL);
+}
+
+static int call_line(Dwarf_Die *scope)
+{
+	Dwarf_Attribute attribute;
+	Dwarf_Word number;
+
+	return dwarf_formudata(dwarf_attr(scope, DW_AT_call_line, &attribute), &number) == 0
+		       ? (int)number
+		       : 0;
+}
+
+/* The function around a scope, by the name that its writer gave it. */
+static const char *function_around(Dwarf_Die *scopes, int count)
+{
+	for (int i = 0; i < count; i++)
+		if (dwarf_tag(&scopes[i]) == DW_TAG_inlined_subroutine ||
+		    dwarf_tag(&scopes[i]) == DW_TAG_subprogram)
+			return dwarf_diename(&scopes[i]);
+	return NULL;
+}
+
+/*
+ * A lock is often taken by a function of a header, inlined: std::lock_guard's constructor.  The line
+ * that a user knows is the one that it was inlined into.
+ */
+static void leave_headers(Dwarf_Die *scopes, int count, struct gd_place *place,
+			  struct gd_pool *pool)
+{
+	const char *function;
+	int i;
+
+	for (i = 0; i < count && is_system(place->file); i++) {
+		const char *file;
+
+		if (dwarf_tag(&scopes[i]) != DW_TAG_inlined_subroutine)
+			continue;
+		file = call_file(&scopes[i]);
+		if (!file || !call_line(&scopes[i]))
+			continue;
+		place->file = keep(pool, file);
+		place->line = call_line(&scopes[i]);
+	}
+	function = function_around(scopes + i, count - i);
+	if (function)
+		place->function = keep(pool, function);
+}
+
+static void look_into(const struct module *module, Dwarf_Addr address, struct gd_place *place,
+		      struct gd_pool *pool)
+{
+	Dwarf_Die *innermost = NULL, *scopes = NULL;
+	Dwarf_Addr bias = 0;
+	Dwarf_Die *unit = dwfl_module_addrdie(module->handle, address, &bias);
+	int count = 0;
+
+	/* The first list leaves the code for where an inlined function was written; the second stays. */
+	if (unit && dwarf_getscopes(unit, address - bias, &innermost) > 0)
+		count = dwarf_getscopes_die(innermost, &scopes);
+	if (count > 0)
+		leave_headers(scopes, count, place, pool);
+	free(innermost);
+	free(scopes);
+}
+
 /* A site is where a call returns to: the call itself lies just before. */
 static void name_place(const struct module *module, struct gd_place *place, struct gd_pool *pool)
 {
@@ -82,6 +166,36 @@ static void name_place(const struct module *module, struct gd_place *place, stru
 		return;
 	place->file = keep(pool, dwfl_lineinfo(line, NULL, &number, NULL, NULL, NULL));
 	place->line = number;
+	look_into(module, address, place, pool);
+}
+
+/*
+ * What C++ calls a variable: _ZL6ledger, or _ZN4bank6ledgerE in a namespace or a class.  With
+ * templates and the like it stays as it is.  Returns the length written, 0 where it is no such name.
+ */
+static size_t demangle(const char *symbol, char *ret_name, size_t size_bytes)
+{
+	const char *at = symbol + 2;
+	bool is_nested = strncmp(symbol, "_ZN", 3) == 0;
+	size_t used = 0;
+
+	if (strncmp(symbol, "_ZL", 3) != 0 && !is_nested)
+		return 0;
+	for (at++; *at == 'L' || (*at >= '1' && *at <= '9');) {
+		char *end;
+		size_t length = *at == 'L' ? 0 : strtoul(at, &end, 10);
+
+		if (*at == 'L') {
+			at++;
+			continue;
+		}
+		if (length > strlen(end) || used + length + 3 > size_bytes)
+			return 0;
+		used += (size_t)snprintf(ret_name + used, size_bytes - used, "%s%.*s",
+					 used ? "::" : "", (int)length, end);
+		at = end + length;
+	}
+	return strcmp(at, is_nested ? "E" : "") == 0 ? used : 0;
 }
 
 /* Only what lies within a variable is that variable. */
@@ -92,10 +206,12 @@ static void name_variable(const struct module *module, struct gd_place *place, s
 	GElf_Sym symbol;
 	const char *name =
 		dwfl_module_addrinfo(module->handle, address, &offset, &symbol, NULL, NULL, NULL);
-	char text[256];
+	char plain[200], text[256];
 
 	if (!name || GELF_ST_TYPE(symbol.st_info) != STT_OBJECT || offset >= symbol.st_size)
 		return;
+	if (demangle(name, plain, sizeof(plain)))
+		name = plain;
 	if (offset)
 		snprintf(text, sizeof(text), "%s+0x%llx", name, (unsigned long long)offset);
 	else

@@ -1,8 +1,9 @@
 """Locks against programs that know: how often, how long, by whose fault."""
 import json
 import os
-import re
+import shutil
 import subprocess
+import tempfile
 import unittest
 
 import gildiag
@@ -116,8 +117,10 @@ class KnownGil(unittest.TestCase):
         for tid, waited in truth["waited"].items():
             thread = next(t for t in report["threads"] if t["tid"] == int(tid))
             gil = thread["causes"]["gil"]
-            # Once to begin with, and once a round.
-            self.assertEqual(gil["count"], 1 + self.ROUNDS)
+            # Once to begin with, and once a round, unless the machine upset the schedule.
+            self.assertEqual(gil["count"], 1 + truth["waits"][tid])
+            if truth["waits"][tid] != self.ROUNDS:
+                wrong.append("%s waited in %d rounds" % (tid, truth["waits"][tid]))
             first = gil["wall_s"] - waited
             if not 0 < first < 0.1:
                 wrong.append("%s waited %f, not %f s" % (tid, gil["wall_s"], waited))
@@ -152,6 +155,48 @@ class KnownGil(unittest.TestCase):
                             break
                         print("%s, %s: %s" % (python, form, "; ".join(wrong)))
                     self.assertEqual(wrong, [])
+
+
+class FixLock(unittest.TestCase):
+    """The advice names the lock and the line of who holds it."""
+
+    def check(self, command, source, holder, call, name=None):
+        """The line is the one of source that makes that call."""
+        with open(os.path.join(gildiag.WORKLOADS, source)) as file:
+            lines = file.read().splitlines()
+        for form in gildiag.FORMS:
+            with self.subTest(command=command, form=form):
+                report = watch(command, form).report
+                advice = report["recommendation"]
+                self.assertEqual(advice["action"], "fix-lock")
+                where = advice["where"][0]
+                self.assertEqual(os.path.basename(where["file"]), source)
+                self.assertIn(holder, where["function"])
+                self.assertIn(call, lines[where["line"] - 1])
+                worst = report["locks"][0]
+                if name:
+                    self.assertEqual(worst["name"], name)
+                self.assertIn(worst["name"], advice["summary"])
+                self.assertEqual({key: worst["holders"][0][key] for key in ("file", "line", "function")},
+                                 {key: where[key] for key in ("file", "line", "function")})
+
+    def test_of_a_python_program(self):
+        for python in pythons.supported(pythons.find()):
+            self.check([python.path, "shared_cache.py"], "shared_cache.py", "refresh", "")
+
+    def test_of_a_c_program(self):
+        self.check([os.path.join(gildiag.PROGRAMS, "compute"), "8", "mutex"], "compute.c", "body",
+                   "pthread_mutex_lock(&mutex)", "mutex")
+
+    def test_of_a_cxx_program_whose_guards_are_inlined(self):
+        compiler = shutil.which("g++")
+        if not compiler:
+            self.skipTest("there is no g++")
+        with tempfile.TemporaryDirectory() as folder:
+            program = os.path.join(folder, "guarded")
+            subprocess.run([compiler, "-std=c++17", "-O2", "-g", "-pthread", "-o", program,
+                            os.path.join(gildiag.WORKLOADS, "guarded.cc")], check=True)
+            self.check([program], "guarded.cc", "book", "lock_guard", "ledger")
 
 
 if __name__ == "__main__":

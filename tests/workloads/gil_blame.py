@@ -15,7 +15,7 @@ ROUND = 80 * MS
 
 rounds, waiters = int(sys.argv[1]), int(sys.argv[2])
 keeps, frees = ctypes.PyDLL(None), ctypes.CDLL(None)
-waited, blame, hold, left = {}, {}, {}, [waiters]
+waited, waits, blame, hold, left = {}, {}, {}, {}, [waiters]
 
 
 class Timespec(ctypes.Structure):
@@ -38,12 +38,14 @@ def hold_it_less(end):
 def want_it(begin):
     tid = keeps.syscall(186)
     keeps.prctl(29, 1)  # PR_SET_TIMERSLACK: it wakes when it says
-    total = 0
+    total = count = 0
     for i in range(rounds):
         wants = begin + i * ROUND + 10 * MS
         frees.clock_nanosleep(*at(wants))
-        total += time.monotonic_ns() - wants
-    waited[tid] = total / 1e9
+        late = time.monotonic_ns() - wants
+        total += late
+        count += late > MS
+    waited[tid], waits[tid] = total / 1e9, count
     left[0] -= 1
 
 
@@ -66,4 +68,4 @@ for i in range(rounds):
     round_of(first + i * ROUND, hold_it_less if i % 3 == 0 else hold_it, (40 if i % 3 == 0 else 60) * MS)
 while left[0]:
     frees.clock_nanosleep(*at(time.monotonic_ns() + MS))
-print(json.dumps({"waited": waited, "hold": hold, "blame": blame}))
+print(json.dumps({"waited": waited, "waits": waits, "hold": hold, "blame": blame}))

@@ -78,7 +78,7 @@ static double number_at(json_t *report, const char *path)
 #define GIL(at)                                                                                    \
 	at ".held_share", at ".wanted_share", at ".takes", at ".takes_per_s", at ".forced_switches", \
 	at ".hold.p50_ns", at ".hold.p99_ns", at ".hold.max_ns",                                    \
-	at ".wait.p50_ns", at ".wait.p99_ns", at ".wait.max_ns"
+	at ".wait.p50_ns", at ".wait.p99_ns", at ".wait.max_ns", at ".holders"
 
 static const char *const fixed[] = {
 	"schema",
@@ -101,7 +101,8 @@ static const char *const fixed[] = {
 	"functions",
 	"threads.0.pid", "threads.0.tid", "threads.0.name", "threads.0.role", "threads.0.start", CLASSES("threads.0.classes"),
 	"locks.0.pid", "locks.0.kind", "locks.0.name", "locks.0.where", "locks.0.contended", "locks.0.wait_s",
-	"locks.0.hold_s", "locks.0.exact", "locks.0.waiters_mean", "locks.0.holders",
+	"locks.0.hold_s", "locks.0.exact", "locks.0.waiters_mean", "locks.0.holders", "locks.0.timeouts",
+	"locks.0.released", "locks.0.posted", "locks.0.unbounded", "locks.0.waiting",
 	"phases.0.name", "phases.0.start_s", "phases.0.end_s", "phases.0.classes",
 };
 /* clang-format on */
@@ -231,6 +232,36 @@ static void a_program_without_a_gil_has_none(void **state)
 	json_decref(report);
 }
 
+static void holders_are_listed_with_what_they_cost(void **state)
+{
+	json_t *gil = render_story("gil-held");
+	json_t *lock = render_story("one-mutex");
+
+	(void)state;
+	assert_int_equal(json_array_size(at(gil, "gil.holders")), 1);
+	assert_near(number_at(gil, "gil.holders.0.blame_s"), 9.7, 1e-6);
+	assert_near(number_at(gil, "gil.holders.0.hold_s"), 9.8, 1e-6);
+	assert_near(number_at(gil, "gil.holders.0.times"), 100, 0);
+	assert_near(number_at(lock, "locks.0.holders.0.blame_s"), 66.7, 1e-6);
+	assert_near(number_at(lock, "locks.0.holders.0.hold_s"), 9.6, 1e-6);
+	assert_true(json_is_true(at(lock, "locks.0.exact")));
+	json_decref(gil);
+	json_decref(lock);
+}
+
+static void a_lock_of_which_something_was_left_out_says_so(void **state)
+{
+	json_t *report;
+
+	(void)state;
+	gd_story_tell("one-mutex", &recordings[0]);
+	recordings[0].locks[0].unbounded = recordings[0].locks[0].released;
+	report = render(1);
+	assert_true(json_is_false(at(report, "locks.0.exact")));
+	assert_true(json_is_null(at(report, "locks.0.hold_s")));
+	json_decref(report);
+}
+
 static void a_ceiling_that_nothing_sets_is_null_and_said(void **state)
 {
 	json_t *report = render_story("sleep");
@@ -346,6 +377,8 @@ int main(void)
 		cmocka_unit_test(shares_are_between_nothing_and_all),
 		cmocka_unit_test(what_was_not_measured_is_null),
 		cmocka_unit_test(a_program_without_a_gil_has_none),
+		cmocka_unit_test(holders_are_listed_with_what_they_cost),
+		cmocka_unit_test(a_lock_of_which_something_was_left_out_says_so),
 		cmocka_unit_test(a_ceiling_that_nothing_sets_is_null_and_said),
 		cmocka_unit_test(alternatives_and_phases_are_those_there_are),
 		cmocka_unit_test(losses_are_counted_by_what_was_lost),

@@ -198,6 +198,23 @@ static void more_is_said_of_every_thread(void **state)
 	assert_int_equal(count(text, "  sleeping "), 1); /* zeros too */
 }
 
+static void who_holds_what_others_wait_for_is_named(void **state)
+{
+	const struct gd_text_style style = { .utf8 = true };
+	gd_autofree char *gil = NULL, *lock = NULL;
+
+	(void)state;
+	gd_story_tell("gil-held", &recording);
+	gil = render(&style);
+	assert_non_null(strstr(gil, "   at 0x7f10c0de1234, which holds it\n"));
+	assert_non_null(
+		strstr(gil, "     9.70 s waited while 0x7f10c0de1234 held it for 9.80 s\n"));
+	gd_story_tell("one-mutex", &recording);
+	lock = render(&style);
+	assert_non_null(
+		strstr(lock, "lock   69.60 s waited in 4960, held 9.60 s by 0x55d0c0de1234\n"));
+}
+
 static void what_is_not_known_is_said(void **state)
 {
 	static const char *const doubts[] = {
@@ -266,6 +283,7 @@ int main(void)
 		cmocka_unit_test(names_reach_the_terminal_escaped),
 		cmocka_unit_test(colours_are_switched_off_where_they_were_on),
 		cmocka_unit_test(more_is_said_of_every_thread),
+		cmocka_unit_test(who_holds_what_others_wait_for_is_named),
 		cmocka_unit_test(what_is_not_known_is_said),
 		cmocka_unit_test(a_few_reports_are_known_to_the_letter),
 	};
