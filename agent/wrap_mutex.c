@@ -34,18 +34,36 @@ static bool is_mine(const pthread_mutex_t *mutex)
 
 /*
  * The acquisition of a lock that was free: its time and its caller, so that a release that others
- * wait for knows how long it was held and by whom.
+ * wait for knows how long it was held and by whom.  A vfork child's locks are its parent's, too.
+ * Returns 0, for its callers to jump here.
  */
-static inline void hold(const pthread_mutex_t *mutex, uintptr_t returns_to)
+static __attribute__((noinline)) int hold(const pthread_mutex_t *mutex, uintptr_t returns_to)
 {
 	struct gd_local *self = gd_self;
 
-	if (__builtin_expect(self && !gd_vfork_open && !self->is_busy, 1))
+	if (self)
 		gd_lock_hold(self, (uintptr_t)mutex, gd_ticks(), GD_LOCK_UNKNOWN, returns_to);
+	return 0;
 }
 
-static __attribute__((noinline)) int lock_contended(pthread_mutex_t *mutex, struct gd_here here)
+/* The same where nothing is rare, in as few steps as can be. */
+static inline int hold_quickly(const pthread_mutex_t *mutex, uintptr_t returns_to)
 {
+	struct gd_local *self = gd_self;
+
+	if (__builtin_expect(!self || self->held_last.key || !gd_clock_is_tsc, 0))
+		return hold(mutex, returns_to);
+	self->held_last.key = (uintptr_t)mutex;
+	self->held_last.accrued = GD_LOCK_UNKNOWN;
+	self->held_last.returns_to = returns_to;
+	GD_COMPILER_BARRIER(); /* the clock comes last: it holds up what stands behind it */
+	self->held_last.taken = gd_arch_tsc();
+	return 0;
+}
+
+static __attribute__((noinline)) int lock_contended(pthread_mutex_t *mutex, uintptr_t returns_to)
+{
+	struct gd_here here = { (uintptr_t)__builtin_frame_address(0), returns_to };
 	struct gd_span span;
 	int ret;
 
@@ -57,6 +75,32 @@ static __attribute__((noinline)) int lock_contended(pthread_mutex_t *mutex, stru
 	return ret;
 }
 
+/* Before our constructor. */
+static __attribute__((noinline, cold)) int lock_unresolved(pthread_mutex_t *mutex)
+{
+	return GD_REAL(pthread_mutex_lock)(mutex);
+}
+
+static __attribute__((noinline, cold)) int unlock_unresolved(pthread_mutex_t *mutex)
+{
+	return GD_REAL(pthread_mutex_unlock)(mutex);
+}
+
+/* As a jump: a caller that only passes on saves no register. */
+static inline int pass_lock(pthread_mutex_t *mutex)
+{
+	return __builtin_expect(gd_real.pthread_mutex_lock != NULL, 1)
+		       ? gd_real.pthread_mutex_lock(mutex)
+		       : lock_unresolved(mutex);
+}
+
+static inline int pass_unlock(pthread_mutex_t *mutex)
+{
+	return __builtin_expect(gd_real.pthread_mutex_unlock != NULL, 1)
+		       ? gd_real.pthread_mutex_unlock(mutex)
+		       : unlock_unresolved(mutex);
+}
+
 /*
  * In a process with one thread nothing contends, and glibc's lock needs no atomic operation.  With
  * more, a lock that looked free may be gone: trying tells, and costs no more than locking.
@@ -65,18 +109,16 @@ GD_EXPORT int pthread_mutex_lock(pthread_mutex_t *mutex)
 {
 	int ret;
 
-	if (gd_gil_owns_mutex(mutex))
-		return GD_REAL(pthread_mutex_lock)(mutex);
+	if (gd_gil_may_own_mutex(mutex) && gd_gil_owns_mutex(mutex))
+		return pass_lock(mutex);
 	if (!is_free(mutex))
-		return lock_contended(mutex, GD_HERE());
-	if (!gd_thread_is_one_of_many || !is_simple(mutex))
-		return GD_REAL(pthread_mutex_lock)(mutex);
-	ret = GD_REAL(pthread_mutex_trylock)(mutex);
-	if (ret == EBUSY)
-		return lock_contended(mutex, GD_HERE());
-	if (ret == 0)
-		hold(mutex, (uintptr_t)__builtin_return_address(0));
-	return ret;
+		return lock_contended(mutex, (uintptr_t)__builtin_return_address(0));
+	if (!gd_thread_is_one_of_many || !is_simple(mutex) || !gd_real.pthread_mutex_trylock)
+		return pass_lock(mutex);
+	ret = gd_real.pthread_mutex_trylock(mutex);
+	if (__builtin_expect(ret == 0, 1))
+		return hold_quickly(mutex, (uintptr_t)__builtin_return_address(0));
+	return ret == EBUSY ? lock_contended(mutex, (uintptr_t)__builtin_return_address(0)) : ret;
 }
 
 GD_EXPORT int pthread_mutex_trylock(pthread_mutex_t *mutex)
@@ -84,7 +126,7 @@ GD_EXPORT int pthread_mutex_trylock(pthread_mutex_t *mutex)
 	int ret = GD_REAL(pthread_mutex_trylock)(mutex);
 
 	if (ret == 0 && gd_thread_is_one_of_many && !gd_gil_owns_mutex(mutex))
-		hold(mutex, (uintptr_t)__builtin_return_address(0));
+		return hold(mutex, (uintptr_t)__builtin_return_address(0));
 	return ret;
 }
 
@@ -107,26 +149,48 @@ static inline bool gives_back(const pthread_mutex_t *mutex)
 	       mutex->__data.__count <= 1;
 }
 
-GD_EXPORT int pthread_mutex_unlock(pthread_mutex_t *mutex)
+/* A GIL's, or one that nobody else could want. */
+static inline bool passes_untouched(const pthread_mutex_t *mutex)
 {
-	struct gd_local *self = gd_self;
+	return gd_gil_owns_mutex(mutex) || !gd_thread_is_one_of_many;
+}
+
+static __attribute__((noinline)) int unlock_otherwise(pthread_mutex_t *mutex, struct gd_local *self,
+						      uintptr_t returns_to)
+{
 	struct gd_held held;
 	int ret;
 
-	if (!self || gd_vfork_open || self->is_busy)
-		return GD_REAL(pthread_mutex_unlock)(mutex);
+	if (gd_vfork_open || self->is_busy)
+		return pass_unlock(mutex);
 	if (gd_gil_owns_mutex(mutex)) {
 		ret = GD_REAL(pthread_mutex_unlock)(mutex);
-		if (__builtin_expect(self->has_gil_due, 0) && gd_gil_mutex_is(mutex))
+		if (gd_gil_mutex_is(mutex))
 			gd_gil_settle(self);
 		return ret;
 	}
-	if (!gd_thread_is_one_of_many || !gives_back(mutex))
-		return GD_REAL(pthread_mutex_unlock)(mutex);
+	if (!gives_back(mutex))
+		return pass_unlock(mutex);
 	if (mutex->__data.__lock != 1)
-		return unlock_watched(mutex, self, (uintptr_t)__builtin_return_address(0));
+		return unlock_watched(mutex, self, returns_to);
 	gd_lock_give(self, (uintptr_t)mutex, &held);
-	return GD_REAL(pthread_mutex_unlock)(mutex);
+	return pass_unlock(mutex);
+}
+
+GD_EXPORT int pthread_mutex_unlock(pthread_mutex_t *mutex)
+{
+	struct gd_local *self = gd_self;
+
+	if (!self)
+		return pass_unlock(mutex);
+	if (self->held_last.key == (uintptr_t)mutex && mutex->__data.__lock == 1 &&
+	    gives_back(mutex)) {
+		self->held_last.key = 0;
+		return pass_unlock(mutex);
+	}
+	if (passes_untouched(mutex) && !self->has_gil_due)
+		return pass_unlock(mutex);
+	return unlock_otherwise(mutex, self, (uintptr_t)__builtin_return_address(0));
 }
 
 GD_EXPORT int pthread_mutex_timedlock(pthread_mutex_t *mutex, const struct timespec *deadline)
