@@ -10,6 +10,7 @@
 #define WAITS (~((1u << GD_CAUSE_CPU_GIL) | (1u << GD_CAUSE_CPU_FREE)))
 
 struct span {
+	uint32_t touched; /* bit per cause with time in it */
 	uint64_t delta[GD_CAUSE_COUNT];
 	uint64_t waits;
 	uint64_t brief;
@@ -18,15 +19,15 @@ struct span {
 
 static void take_deltas(struct gd_local *self, struct span *ret_span)
 {
-	uint32_t left = self->touched;
-
+	ret_span->touched = 0;
 	ret_span->waits = ret_span->brief = ret_span->computing = 0;
-	while (left) {
-		unsigned int cause = (unsigned int)__builtin_ctz(left);
+	for (unsigned int cause = 0; cause < GD_CAUSE_COUNT; cause++) {
 		uint64_t sum = self->slot->ticks[cause];
 		uint64_t delta = sum - self->mark[cause];
 
-		left &= left - 1;
+		if (!delta)
+			continue;
+		ret_span->touched |= 1u << cause;
 		self->mark[cause] = sum;
 		ret_span->delta[cause] = delta;
 		if (!(WAITS & (1u << cause))) {
@@ -50,7 +51,7 @@ static void book_cpu_in_waits(struct gd_local *self, const struct span *span, ui
 {
 	uint64_t from_brief = excess < span->brief ? excess : span->brief;
 	uint64_t from_rest = excess - from_brief;
-	uint32_t left = self->touched & WAITS;
+	uint32_t left = span->touched & WAITS;
 
 	while (left) {
 		unsigned int cause = (unsigned int)__builtin_ctz(left);
@@ -88,15 +89,21 @@ void gd_account_flush(struct gd_local *self, uint64_t now)
 		uint64_t lost = off - span.waits;
 
 		for (unsigned int i = 0; i < 2; i++)
-			if (self->touched & (1u << i))
+			if (span.touched & (1u << i))
 				slot->off_in[i] += share(lost, span.delta[i], span.computing);
 	}
-	for (uint32_t left = self->touched; left; left &= left - 1)
+	for (uint32_t left = span.touched; left; left &= left - 1)
 		self->brief[__builtin_ctz(left)] = 0;
-	self->touched = 0;
 	self->flushed = now;
 	self->flushed_ns = ns;
 	self->flushed_cpu = cpu;
 	slot->cpu_ns = cpu;
 	gd_clock_learn(now - gd_process->first.ticks, ns - gd_process->first.monotonic_ns);
+}
+
+void gd_account_enter_flushing(struct gd_local *self, uint64_t now)
+{
+	gd_account_flush(self, now);
+	GD_COMPILER_BARRIER();
+	self->is_busy = false;
 }

@@ -33,32 +33,38 @@ static inline uint16_t gd_account_computing(const struct gd_local *self)
 	return self->slot->gil ? GD_CAUSE_CPU_GIL : GD_CAUSE_CPU_FREE;
 }
 
+/* The end of a transition at which the CPU clock is due. */
+void gd_account_enter_flushing(struct gd_local *self, uint64_t now);
+
 /*
  * The thread does something else from now on.  Context: the thread itself; a signal handler's
- * wrapped calls see is_busy and stay out.
+ * wrapped calls see is_busy and stay out.  What need not be stored is not: the atomic operation of
+ * the lock that follows waits for every store.
  */
 static inline void gd_account_enter(struct gd_local *self, uint16_t cause, uint64_t now)
 {
 	struct gd_thread *slot = self->slot;
 	uint16_t before = slot->cause;
+	uint64_t since = slot->since;
+	uint32_t seq = slot->seq;
 
 	self->is_busy = true;
 	GD_COMPILER_BARRIER();
-	slot->ticks[before] += now - slot->since;
-	self->touched |= 1u << before;
+	slot->ticks[before] += now - since;
 	/* x86 keeps stores in order: the compiler alone must not mix them. */
-	slot->seq++;
+	slot->seq = seq + 1;
 	GD_COMPILER_BARRIER();
 	slot->cause_prev = before;
-	slot->since_prev = slot->since;
+	slot->since_prev = since;
 	slot->cause = cause;
 	slot->since = now;
 	GD_COMPILER_BARRIER();
-	slot->seq++;
-	if (now - self->flushed > GD_FLUSH_US * gd_clock_ticks_per_us)
-		gd_account_flush(self, now);
+	slot->seq = seq + 2;
 	GD_COMPILER_BARRIER();
-	self->is_busy = false;
+	if (__builtin_expect(now - self->flushed > GD_FLUSH_US * gd_clock_ticks_per_us, 0))
+		gd_account_enter_flushing(self, now);
+	else
+		self->is_busy = false;
 }
 
 /*

@@ -6,18 +6,19 @@
 #ifndef GD_ARENA_H
 #define GD_ARENA_H
 
+#include "visibility.h"
 #include <gildiag/image.h>
 #include <stdbool.h>
 
-extern struct gd_process *gd_process;  /* NULL: the agent is asleep */
-extern struct gd_thread *gd_threads;   /* GD_THREAD_CAPACITY slots */
-extern struct gd_section *gd_sections; /* by kind - 1 */
+extern struct gd_process *gd_process GD_INTERNAL; /* NULL: the agent is asleep */
+extern struct gd_thread *gd_threads;              /* GD_THREAD_CAPACITY slots */
+extern struct gd_section *gd_sections;            /* by kind - 1 */
 
 /*
  * A word that is not zero, but in a child that was forked without our fork handler (a bare clone):
  * it runs on the parent's image and must not write there.
  */
-extern const uint32_t *gd_arena_owner_word;
+extern const uint32_t *gd_arena_owner_word GD_INTERNAL;
 
 /*
  * Maps a fresh image, in a fork's child in place of the parent's, and fills the process section's

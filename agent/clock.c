@@ -36,6 +36,11 @@ void gd_clock_init(void)
 		gd_clock_ticks_per_us = 1000;
 }
 
+uint64_t gd_clock_monotonic_ns(void)
+{
+	return gd_clock_read_ns(CLOCK_MONOTONIC);
+}
+
 void gd_clock_learn(uint64_t ticks, uint64_t ns)
 {
 	if (gd_clock_is_tsc && ns > 10000000)

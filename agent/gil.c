@@ -92,6 +92,7 @@ static struct gd_gil_known *learn(uintptr_t cond)
 	row->cond = cond;
 	row->alive = 1;
 	gd_gils[index].row = row;
+	gd_gils[index].number = index + 1;
 	__atomic_store_n(&gd_gils[index].cond, cond, __ATOMIC_RELEASE);
 	__atomic_thread_fence(__ATOMIC_SEQ_CST);
 	for (uint32_t seen = __atomic_load_n(&gd_gil_count, __ATOMIC_RELAXED); seen <= index;)
@@ -140,7 +141,7 @@ void gd_gil_reset(void)
 	}
 }
 
-static void add_to_hist(uint32_t *hist, uint64_t ticks)
+static inline void add_to_hist(uint32_t *hist, uint64_t ticks)
 {
 	unsigned int octave, step;
 
@@ -148,7 +149,7 @@ static void add_to_hist(uint32_t *hist, uint64_t ticks)
 		hist[ticks]++;
 		return;
 	}
-	octave = 63u - (unsigned int)__builtin_clzll(ticks);
+	octave = 63u ^ (unsigned int)__builtin_clzll(ticks);
 	step = (octave - 2) * 8 + ((ticks >> (octave - 3)) & 7);
 	hist[step < GD_HIST_STEPS ? step : GD_HIST_STEPS - 1]++;
 }
@@ -229,59 +230,110 @@ void gd_gil_look_back(struct gd_local *self, uint64_t now)
 
 /* ---- The events ------------------------------------------------------------------------------ */
 
-void gd_gil_take(struct gd_gil_known *gil)
+static inline void book_take(struct gd_gil_known *gil, struct gd_local *self, uint64_t now)
 {
-	struct gd_local *self = gd_thread_get();
 	struct gd_gil *row = gil->row;
-	uint64_t now;
+	uint64_t tstate = *(const uint64_t *)(gil->cond - LAST_HOLDER); /* stored just before */
 
-	if (!self || self->is_busy)
-		return;
-	now = gd_ticks();
 	row->takes++;
 	row->taken = now;
 	row->holder = self->index + 1;
-	self->tstate = *(const uint64_t *)(gil->cond - LAST_HOLDER); /* stored just before */
-	if (self->is_waiting_gil) {
-		self->is_waiting_gil = false;
-		__atomic_fetch_sub(&row->waiters, 1, __ATOMIC_RELAXED);
-		gd_arch_add_pair(&gil->queue, (uint64_t)-1, -self->gil_wait_began);
-		book_wait(row, now - self->gil_wait_began);
-		self->gil_sample_due += gd_site_due(self, now - self->gil_wait_began);
-		self->has_gil_due = self->gil_sample_due != 0;
-	}
+	if (self->tstate != tstate)
+		self->tstate = tstate;
+	if (self->in_wait)
+		self->in_wait = false;
 	self->gil_accrued = accrued(&gil->queue, now);
 	self->gil_blame_since = now;
-	self->slot->gil = (uint32_t)(gil - gd_gils) + 1;
+	self->slot->gil = gil->number;
 	self->slot->gil_takes++;
-	self->in_wait = false;
 	gd_account_enter(self, GD_CAUSE_CPU_GIL, now);
 }
 
-void gd_gil_drop(struct gd_gil_known *gil)
+static void book_take_waited(struct gd_gil_known *gil, struct gd_local *self, uint64_t now)
 {
-	struct gd_local *self = gd_thread_get();
-	uint64_t now, held;
+	uint64_t waited = now - self->gil_wait_began;
 
-	/* A free-threaded build that switches its GIL off signals without holding it. */
-	if (!self || self->is_busy || self->slot->gil != (uint32_t)(gil - gd_gils) + 1)
-		return;
-	now = gd_ticks();
-	held = now - gil->row->taken;
+	self->is_waiting_gil = false;
+	__atomic_fetch_sub(&gil->row->waiters, 1, __ATOMIC_RELAXED);
+	gd_arch_add_pair(&gil->queue, (uint64_t)-1, -self->gil_wait_began);
+	book_wait(gil->row, waited);
+	self->gil_sample_due += gd_site_due(self, waited);
+	self->has_gil_due = self->gil_sample_due != 0;
+	book_take(gil, self, now);
+}
+
+static inline void book_drop(struct gd_gil_known *gil, struct gd_local *self, uint64_t now)
+{
+	uint64_t held = now - gil->row->taken;
+
 	book_hold(gil->row, held);
 	gil->row->holder = 0;
 	self->slot->gil = 0;
 	self->slot->gil_drops++;
 	self->slot->gil_hold += held;
-	note_blame(self, gil->row, &gil->queue, now);
-	if (gil != gd_gils)
+	if (__builtin_expect(gil->queue.count != 0, 0))
+		note_blame(self, gil->row, &gil->queue, now);
+	if (__builtin_expect(gil != gd_gils, 0))
 		book_blame(self); /* the mutex of another GIL is not looked at: see settle */
 	/*
 	 * Who is woken now may take this CPU from us before we get out of drop_gil, and keep it for
 	 * as long as it holds the GIL.  We are not short of a CPU then, but of the GIL.
 	 */
-	self->has_gil_due |= __atomic_load_n(&gil->row->waiters, __ATOMIC_RELAXED) != 0;
+	if (__builtin_expect(__atomic_load_n(&gil->row->waiters, __ATOMIC_RELAXED) != 0, 0))
+		self->has_gil_due = true;
 	gd_account_enter(self, self->has_gil_due ? GD_CAUSE_GIL : GD_CAUSE_CPU_FREE, now);
+}
+
+/* A free-threaded build that switches its GIL off signals without holding it. */
+static inline bool holds(const struct gd_local *self, const struct gd_gil_known *gil)
+{
+	return self->slot->gil == gil->number;
+}
+
+static __attribute__((noinline)) void take_otherwise(struct gd_gil_known *gil)
+{
+	struct gd_local *self = gd_thread_get();
+
+	if (!self || self->is_busy)
+		return;
+	if (self->is_waiting_gil)
+		book_take_waited(gil, self, gd_ticks());
+	else
+		book_take(gil, self, gd_ticks());
+}
+
+static __attribute__((noinline)) void drop_otherwise(struct gd_gil_known *gil)
+{
+	struct gd_local *self = gd_thread_get();
+
+	if (self && !self->is_busy && holds(self, gil))
+		book_drop(gil, self, gd_ticks());
+}
+
+/* Nothing is in the way: what follows calls nobody and saves no register. */
+static inline bool is_plain(const struct gd_local *self)
+{
+	return self && !gd_vfork_open && *gd_arena_owner_word && !self->is_busy && gd_clock_is_tsc;
+}
+
+void gd_gil_take(struct gd_gil_known *gil)
+{
+	struct gd_local *self = gd_self;
+
+	if (__builtin_expect(is_plain(self) && !self->is_waiting_gil, 1))
+		book_take(gil, self, gd_arch_tsc());
+	else
+		take_otherwise(gil);
+}
+
+void gd_gil_drop(struct gd_gil_known *gil)
+{
+	struct gd_local *self = gd_self;
+
+	if (__builtin_expect(is_plain(self) && holds(self, gil), 1))
+		book_drop(gil, self, gd_arch_tsc());
+	else
+		drop_otherwise(gil);
 }
 
 void gd_gil_wait(struct gd_gil_known *gil)

@@ -21,10 +21,11 @@ struct gd_gil_known {
 	uintptr_t cond; /* 0: none, or its interpreter ended */
 	struct gd_gil *row;
 	struct gd_lock_queue queue; /* of those who wait now; changed by who owns the GIL's mutex */
+	uint32_t number;            /* as a thread's slot->gil */
 };
 
-extern struct gd_gil_known gd_gils[GD_GIL_CAPACITY];
-extern uint32_t gd_gil_count;
+extern struct gd_gil_known gd_gils[GD_GIL_CAPACITY] GD_INTERNAL;
+extern uint32_t gd_gil_count GD_INTERNAL;
 
 /* The one whose condition, switch condition and so on lies offset bytes below address, or NULL. */
 static inline struct gd_gil_known *gd_gil_at(uintptr_t address, uintptr_t offset)
@@ -43,6 +44,13 @@ static inline bool gd_gil_owns_mutex(const void *mutex)
 	uintptr_t distance = (uintptr_t)mutex - gd_gils[0].cond;
 
 	return distance == GD_GIL_MUTEX || distance == GD_GIL_SWITCH_MUTEX;
+}
+
+/* False for nearly all that are none of those two; for who wants to know with one comparison. */
+static inline bool gd_gil_may_own_mutex(const void *mutex)
+{
+	return (uintptr_t)mutex - gd_gils[0].cond - GD_GIL_MUTEX <=
+	       GD_GIL_SWITCH_MUTEX - GD_GIL_MUTEX;
 }
 
 /* Of those two, the one that guards the GIL itself. */

@@ -6,6 +6,7 @@
 #ifndef GD_HOOKS_H
 #define GD_HOOKS_H
 
+#include "visibility.h"
 #include <fcntl.h>
 #include <netdb.h>
 #include <poll.h>
@@ -29,8 +30,6 @@
 #include <time.h>
 #include <unistd.h>
 
-#define GD_EXPORT __attribute__((visibility("default")))
-
 /* Fortified forms: glibc exports them, its headers show them only to fortified callers. */
 ssize_t __read_chk(int fd, void *buf, size_t n, size_t size);
 ssize_t __pread_chk(int fd, void *buf, size_t n, off_t offset, size_t size);
@@ -49,10 +48,10 @@ struct gd_real {
 #undef HOOK
 };
 
-extern struct gd_real gd_real;
+extern struct gd_real gd_real GD_INTERNAL;
 
 /* libc's vfork, where the assembler of GD_ARCH_VFORK() finds it. */
-extern void *gd_real_vfork __attribute__((visibility("hidden")));
+extern void *gd_real_vfork GD_INTERNAL;
 
 /*
  * Fills every pointer of gd_real that is still NULL.  Idempotent.

@@ -46,17 +46,26 @@ void gd_lock_reset(void);
 /* What all that wait for it now have waited so far, and how many they are. */
 uint64_t gd_lock_accrued(struct gd_lock *row, uint64_t now, uint64_t *ret_count);
 
-/* This thread has acquired the lock at key. */
+/*
+ * This thread has acquired the lock at key.  The last one has a fixed place: between two atomic
+ * operations every step that depends on the one before is felt.
+ */
 static inline void gd_lock_hold(struct gd_local *self, uintptr_t key, uint64_t now,
 				uint64_t accrued, uintptr_t returns_to)
 {
-	self->held[self->held_next++ % GD_HELD_MAX] =
-		(struct gd_held){ key, now, accrued, returns_to };
+	if (__builtin_expect(self->held_last.key != 0, 0))
+		self->held[self->held_next++ % GD_HELD_MAX] = self->held_last;
+	self->held_last = (struct gd_held){ key, now, accrued, returns_to };
 }
 
 /* Gives it back; false: this thread did not acquire it, or too many others since. */
 static inline bool gd_lock_give(struct gd_local *self, uintptr_t key, struct gd_held *ret_held)
 {
+	if (__builtin_expect(self->held_last.key == key, 1)) {
+		*ret_held = self->held_last;
+		self->held_last.key = 0;
+		return true;
+	}
 	for (uint32_t i = 0; i < GD_HELD_MAX; i++) {
 		struct gd_held *held = &self->held[(self->held_next - 1 - i) % GD_HELD_MAX];
 

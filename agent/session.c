@@ -263,14 +263,20 @@ static bool has_sampler(void)
 
 /*
  * A sampler that looked within the last two seconds and still lives will write the file when we are
- * gone.
+ * gone; so will one that has our memory and did not get to look at it yet.
  */
 static bool is_collected(void)
 {
 	uint64_t heartbeat = __atomic_load_n(&gd_process->heartbeat_ticks, __ATOMIC_RELAXED);
+	bool is_seen = heartbeat != 0;
 
-	return __atomic_load_n(&gd_process->collector, __ATOMIC_ACQUIRE) &&
-	       gd_ticks() - heartbeat < 2000000 * gd_clock_ticks_per_us && has_sampler();
+	if (gd_process->flags & GD_FLAG_NO_SAMPLER)
+		return false;
+	if (is_seen && !__atomic_load_n(&gd_process->collector, __ATOMIC_ACQUIRE))
+		return false; /* it has left us */
+	if (!is_seen)
+		heartbeat = gd_process->start_ticks;
+	return gd_ticks() - heartbeat < 2000000 * gd_clock_ticks_per_us && has_sampler();
 }
 
 static void write_file(uint32_t state)

@@ -41,17 +41,21 @@ struct gd_here {
 	((struct gd_here){ (uintptr_t)__builtin_frame_address(0),                                  \
 			   (uintptr_t)__builtin_return_address(0) })
 
-/* Private to one thread, except start_*: written by its creator before it runs. */
+/*
+ * Private to one thread, except start_*: written by its creator before it runs.  What every lock
+ * and every take of the GIL needs stands in the first two cache lines.
+ */
 struct gd_local {
 	struct gd_thread *slot;
-	uint32_t index;       /* of the slot */
-	bool in_wait;         /* a wait is being booked: whatever is called inside is part of it */
-	bool poll_was_io;     /* how the last poll of a quiet client socket ended: the next guess */
-	bool is_busy;         /* inside our own bookkeeping: a signal handler must not enter */
-	bool is_waiting_gil;  /* between the first timed wait for a GIL and the take */
-	bool has_gil_due;     /* something is to be settled when the GIL's mutex is free */
-	uint8_t key_rounds;   /* of the thread-specific-data destructor */
-	uint32_t held_next;   /* where the next entry of held goes */
+	uint32_t index;      /* of the slot */
+	bool in_wait;        /* a wait is being booked: whatever is called inside is part of it */
+	bool poll_was_io;    /* how the last poll of a quiet client socket ended: the next guess */
+	bool is_busy;        /* inside our own bookkeeping: a signal handler must not enter */
+	bool is_waiting_gil; /* between the first timed wait for a GIL and the take */
+	bool has_gil_due;    /* something is to be settled when the GIL's mutex is free */
+	uint8_t key_rounds;  /* of the thread-specific-data destructor */
+	uint32_t held_next;  /* where the next entry of held goes */
+	struct gd_held held_last;
 	uintptr_t wait_frame; /* stack address of the open wait, to notice a longjmp out of it */
 	uintptr_t returns_to; /* of the open wait's call */
 	uint64_t wait_began;  /* ticks */
@@ -59,10 +63,9 @@ struct gd_local {
 	uint64_t flushed;                 /* ticks */
 	uint64_t flushed_ns;              /* CLOCK_MONOTONIC */
 	uint64_t flushed_cpu;             /* CLOCK_THREAD_CPUTIME_ID */
-	uint32_t touched;                 /* bit per cause with time since then */
 	uint64_t mark[GD_CAUSE_COUNT];    /* slot->ticks at the flush */
 	uint64_t brief[GD_CAUSE_COUNT];   /* of waits so short that they hardly left the CPU */
-	struct gd_held held[GD_HELD_MAX]; /* a ring: the locks that it acquired last */
+	struct gd_held held[GD_HELD_MAX]; /* a ring: the locks that it acquired before held_last */
 	struct gd_lock *wait_lock;        /* whose queue it stands in; NULL: none */
 	uint64_t wait_lock_began;         /* ticks */
 	uint64_t gil_wait_began;          /* ticks */
@@ -79,7 +82,7 @@ struct gd_local {
 	struct gd_site_cached cache[GD_SITE_CACHE];
 	void *(*start)(void *);
 	void *start_arg;
-};
+} __attribute__((aligned(GD_CACHE_LINE)));
 
 /*
  * The calling thread; NULL before its first wrapped call, after its end, and before the agent woke.
@@ -96,7 +99,7 @@ extern __thread int gd_vfork_open __attribute__((tls_model("initial-exec")));
 extern __thread bool gd_thread_is_blind __attribute__((tls_model("initial-exec")));
 
 /* A second thread was born: from now on locks can be contended. */
-extern bool gd_thread_is_one_of_many;
+extern bool gd_thread_is_one_of_many GD_INTERNAL;
 
 /*
  * The calling thread, registered if need be.  NULL: not watched (agent asleep, no slot left, thread

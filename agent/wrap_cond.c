@@ -11,15 +11,11 @@
  * Runs the GIL's side of a signal, before libc's: the signal is the instant of take or drop. False:
  * it is no GIL's condition.
  */
-static inline bool see_signal(uintptr_t cond)
+static bool see_signal(uintptr_t cond)
 {
 	struct gd_gil_known *gil;
 
-	if (cond - gd_gils[0].cond == GD_GIL_SWITCH_COND)
-		gd_gil_take(&gd_gils[0]);
-	else if (cond == gd_gils[0].cond)
-		gd_gil_drop(&gd_gils[0]);
-	else if ((gil = gd_gil_at(cond, GD_GIL_SWITCH_COND)) || (gil = gd_gil_inspect(cond)))
+	if ((gil = gd_gil_at(cond, GD_GIL_SWITCH_COND)) || (gil = gd_gil_inspect(cond)))
 		gd_gil_take(gil);
 	else if ((gil = gd_gil_at(cond, 0)))
 		gd_gil_drop(gil);
@@ -50,11 +46,23 @@ static __attribute__((noinline)) int wake(pthread_cond_t *cond, bool wakes_all,
 	return ret;
 }
 
-GD_EXPORT int pthread_cond_signal(pthread_cond_t *cond)
+static __attribute__((noinline)) int signal_otherwise(pthread_cond_t *cond, uintptr_t returns_to)
 {
 	if (see_signal((uintptr_t)cond) || !is_waited_for(cond))
 		return GD_REAL(pthread_cond_signal)(cond);
-	return wake(cond, false, (uintptr_t)__builtin_return_address(0));
+	return wake(cond, false, returns_to);
+}
+
+/* The first GIL's, known and awake, before all others. */
+GD_EXPORT int pthread_cond_signal(pthread_cond_t *cond)
+{
+	if ((uintptr_t)cond - gd_gils[0].cond == GD_GIL_SWITCH_COND)
+		gd_gil_take(&gd_gils[0]);
+	else if ((uintptr_t)cond == gd_gils[0].cond)
+		gd_gil_drop(&gd_gils[0]);
+	else
+		return signal_otherwise(cond, (uintptr_t)__builtin_return_address(0));
+	return gd_real.pthread_cond_signal(cond);
 }
 
 GD_EXPORT int pthread_cond_broadcast(pthread_cond_t *cond)

@@ -423,6 +423,8 @@ static void run(struct sampler *sampler)
 		wait_for_news(sampler);
 		run_due(sampler);
 	}
+	/* Who comes from here on finds nobody, and knows it; who came before is served. */
+	unlinkat(sampler->folder, GD_SESSION_SOCKET, 0);
 	accept_all(sampler);
 	reap_targets(sampler);
 	while (sampler->tree.targets) {
@@ -484,6 +486,5 @@ int main(int argc, char **argv)
 	if (!sampler.is_child)
 		add_first(&sampler);
 	run(&sampler);
-	unlinkat(sampler.folder, GD_SESSION_SOCKET, 0);
 	return 0;
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * buckets : seconds, printed as a number: a hash table in memory whose buckets have a mutex each,
- * filled and asked by two threads: some five million locks per second.
+ * filled and asked by two threads: some ten million locks a second.
  */
 #include "timing.h"
 #include <pthread.h>

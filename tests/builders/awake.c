@@ -72,7 +72,6 @@ void gd_awake_begin_span(double cpu_s)
 	slot->born = slot->since = slot->since_prev = gd_awake_ns;
 	memset(gd_self->mark, 0, sizeof(gd_self->mark));
 	memset(gd_self->brief, 0, sizeof(gd_self->brief));
-	gd_self->touched = 0;
 	gd_self->in_wait = gd_self->is_busy = gd_self->is_waiting_gil = false;
 	gd_self->flushed = gd_self->flushed_ns = gd_awake_ns;
 	gd_self->flushed_cpu = gd_clock_read_ns(CLOCK_THREAD_CPUTIME_ID) - GD_AWAKE_S(cpu_s);
