@@ -159,13 +159,54 @@ static void locks(void)
 	printf("%ld locks\n", count);
 }
 
+/* ---- Something of everything, over and over ------------------------------------------------------ */
+
+#define BUSY_LOCKS 64
+
+static void *be_busy(void *arg)
+{
+	static pthread_mutex_t few[BUSY_LOCKS]; /* zero is PTHREAD_MUTEX_INITIALIZER */
+	unsigned int dice = (unsigned int)(long)arg + 1;
+	struct timespec now, end;
+	volatile long work = 0;
+
+	clock_gettime(CLOCK_MONOTONIC, &end);
+	end.tv_sec += seconds;
+	do {
+		pthread_mutex_t *one = &few[rand_r(&dice) % BUSY_LOCKS];
+
+		pthread_mutex_lock(one);
+		for (int i = 0; i < 20000; i++)
+			work += i;
+		pthread_mutex_unlock(one);
+		if (rand_r(&dice) % 4 == 0)
+			usleep(100);
+		if (rand_r(&dice) % 16 == 0)
+			CHECK(pthread_join(start(be_born, NULL), NULL) == 0);
+		clock_gettime(CLOCK_MONOTONIC, &now);
+	} while (now.tv_sec < end.tv_sec ||
+		 (now.tv_sec == end.tv_sec && now.tv_nsec < end.tv_nsec));
+	return NULL;
+}
+
+static void busy(void)
+{
+	pthread_t *threads = calloc((size_t)count, sizeof(*threads));
+
+	CHECK(threads);
+	for (long i = 0; i < count; i++)
+		threads[i] = start(be_busy, (void *)i);
+	for (long i = 0; i < count; i++)
+		CHECK(pthread_join(threads[i], NULL) == 0);
+	free(threads);
+	printf("%ld threads\n", count);
+}
+
 int main(int argc, char **argv)
 {
-	static const struct case_row rows[] = { { "alive", alive },
-						{ "births", births },
-						{ "processes", processes },
-						{ "locks", locks },
-						{ NULL, NULL } };
+	static const struct case_row rows[] = { { "alive", alive },         { "births", births },
+						{ "processes", processes }, { "locks", locks },
+						{ "busy", busy },           { NULL, NULL } };
 
 	count = argc > 2 ? atol(argv[2]) : 0;
 	seconds = argc > 3 ? atol(argv[3]) : seconds;
