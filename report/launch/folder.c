@@ -169,10 +169,13 @@ struct old {
 
 static bool is_our_file(const char *name)
 {
+	static const char *const names[] = { GD_SESSION_MARKER, GD_SESSION_SOCKET, GD_SESSION_TREE,
+					     GD_SESSION_TREE ".new" };
 	const char *at = name;
 
-	if (strcmp(name, GD_SESSION_MARKER) == 0 || strcmp(name, GD_SESSION_SOCKET) == 0)
-		return true;
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+		if (strcmp(name, names[i]) == 0)
+			return true;
 	if (!isdigit((unsigned char)*at))
 		return false;
 	at += strspn(at, "0123456789");
