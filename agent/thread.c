@@ -23,6 +23,7 @@ bool gd_thread_is_one_of_many;
 static struct gd_local *locals; /* GD_THREAD_CAPACITY, private, sparse */
 static uint32_t ended_count;
 static uint32_t ended_cursor;
+static uint32_t slotless; /* created while no slot was free, lost so far; they may find one yet */
 static pthread_key_t key;
 static bool key_works;
 
@@ -185,6 +186,18 @@ bool gd_thread_is_vfork_child(void)
 	return false;
 }
 
+/* One that was created without a slot now asks for one itself: lost or not, is known then. */
+static void take_back_loss(void)
+{
+	uint32_t seen = __atomic_load_n(&slotless, __ATOMIC_RELAXED);
+
+	while (seen && !__atomic_compare_exchange_n(&slotless, &seen, seen - 1, true,
+						    __ATOMIC_RELAXED, __ATOMIC_RELAXED))
+		;
+	if (seen)
+		__atomic_fetch_sub(&gd_process->lost[GD_LOST_THREADS], 1, __ATOMIC_RELAXED);
+}
+
 struct gd_local *gd_thread_find(void)
 {
 	struct gd_local *self = gd_self;
@@ -199,6 +212,7 @@ struct gd_local *gd_thread_find(void)
 	if (!gd_process || is_barred || gd_thread_is_blind)
 		return NULL;
 	is_barred = true;
+	take_back_loss();
 	self = claim();
 	if (self)
 		adopt(self, gd_ticks());
@@ -240,6 +254,7 @@ void gd_thread_init_main(uint64_t now)
 
 	gd_self = NULL;
 	ended_count = 0;
+	slotless = 0;
 	if (self)
 		adopt(self, now);
 }
@@ -322,11 +337,15 @@ static int trampoline_c11(void *arg)
 /* A slot for a thread that is about to be created; NULL: it registers by itself, or never. */
 static struct gd_local *conceive(uintptr_t start, void *arg)
 {
-	struct gd_local *child = gd_thread_get() ? claim() : NULL;
+	bool is_watched = gd_thread_get() != NULL;
+	struct gd_local *child = is_watched ? claim() : NULL;
 
 	gd_thread_is_one_of_many = true;
-	if (!child)
+	if (!child) {
+		if (is_watched)
+			__atomic_fetch_add(&slotless, 1, __ATOMIC_RELAXED);
 		return NULL;
+	}
 	child->start = (void *(*)(void *))start;
 	child->start_arg = arg;
 	child->slot->start_function = start;

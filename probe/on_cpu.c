@@ -124,7 +124,8 @@ static enum gd_on_cpu answer(struct gd_target *target, uint32_t index, bool stoo
 void gd_on_cpu_ask(struct gd_target *target, const uint32_t *slots, size_t count,
 		   enum gd_on_cpu *ret_answers, void *arg)
 {
-	uint64_t cpu_ns = gd_clock_ns(gd_clock_of_process(target->pid));
+	/* Of one that only waits, nobody needs to know. */
+	uint64_t cpu_ns = count ? gd_clock_ns(gd_clock_of_process(target->pid)) : 0;
 	bool stood_still = cpu_ns && cpu_ns == target->asked_cpu_ns;
 
 	(void)arg; /* the tree */

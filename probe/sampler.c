@@ -26,7 +26,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/epoll.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -36,6 +38,8 @@
 #define PERIOD_LATER_NS (10 * MS) /* after LATER_NS there are thousands of them */
 #define LATER_NS        (30000 * MS)
 #define MANY_SLOTS      2000 /* beyond, a scan takes long enough to look less often */
+#define TARGET_IN_SLOTS 8    /* what looking at another process costs */
+#define MANY_TARGETS    32   /* beyond, the kernel's figures of each are read less often */
 #define TOTALS_NS       (250 * MS)
 #define MODULES_NS      (5000 * MS) /* libraries that were loaded since */
 #define STORE_NS        (10000 * MS)
@@ -48,6 +52,8 @@ struct sampler {
 	bool is_probed; /* the eBPF probe is there, at the other end of PROBE */
 	bool is_ending;
 	int folder;
+	int ends;                /* an epoll set: readable when a target has ended */
+	bool are_some_unwatched; /* by it; their end is seen at the next instant */
 	struct gd_tree tree;
 	uint64_t started_ns, next_ns, totals_ns, modules_ns, store_ns, keep_ns, alone_ns;
 	unsigned long copies;
@@ -132,6 +138,7 @@ static void tell_probe(const struct gd_target *target)
 
 static void add_target(struct sampler *sampler, int memfd, int32_t pid)
 {
+	struct epoll_event event = { .events = EPOLLIN };
 	struct gd_target *target;
 
 	/* After an exec the same process comes again with another image. */
@@ -150,15 +157,22 @@ static void add_target(struct sampler *sampler, int memfd, int32_t pid)
 	gd_kernel_note_modules(target);
 	target->next = sampler->tree.targets;
 	sampler->tree.targets = target;
+	/* There is no pidfd where it was gone already, and before Linux 5.3. */
+	target->is_end_awaited =
+		epoll_ctl(sampler->ends, EPOLL_CTL_ADD, target->pidfd, &event) == 0;
+	sampler->are_some_unwatched |= !target->is_end_awaited;
 }
 
 static void reap_targets(struct sampler *sampler)
 {
+	sampler->are_some_unwatched = false;
 	for (struct gd_target **link = &sampler->tree.targets; *link;) {
-		if (gd_target_is_gone(*link))
+		if (gd_target_is_gone(*link)) {
 			finish(sampler, link, true);
-		else
-			link = &(*link)->next;
+			continue;
+		}
+		sampler->are_some_unwatched |= !(*link)->is_end_awaited;
+		link = &(*link)->next;
 	}
 }
 
@@ -265,10 +279,12 @@ static uint64_t draw(struct sampler *sampler)
 static void plan(struct sampler *sampler, uint64_t now_ns)
 {
 	uint64_t period = now_ns - sampler->started_ns > LATER_NS ? PERIOD_LATER_NS : PERIOD_NS;
+	uint64_t slots = 0;
 
 	for (const struct gd_target *target = sampler->tree.targets; target; target = target->next)
-		if (gd_target_slots(target) > MANY_SLOTS)
-			period = 4 * PERIOD_LATER_NS;
+		slots += gd_target_slots(target) + TARGET_IN_SLOTS;
+	if (slots > MANY_SLOTS)
+		period = 4 * PERIOD_LATER_NS;
 	sampler->next_ns += period / 2 + draw(sampler) % period;
 	if (sampler->next_ns < now_ns)
 		sampler->next_ns = now_ns + period / 2; /* we were kept off the CPU */
@@ -324,6 +340,16 @@ static void look(struct sampler *sampler, uint64_t now_ns)
 	tree->planned_ns = sampler->next_ns;
 }
 
+/* Reading /proc costs some 30 us a process: so many that it would be felt are read less often. */
+static uint64_t stretch(const struct sampler *sampler, uint64_t period_ns)
+{
+	uint64_t count = 0;
+
+	for (const struct gd_target *target = sampler->tree.targets; target; target = target->next)
+		count++;
+	return period_ns * (1 + count / MANY_TARGETS);
+}
+
 static void run_due(struct sampler *sampler)
 {
 	uint64_t now_ns = gd_clock_ns(CLOCK_MONOTONIC);
@@ -336,13 +362,13 @@ static void run_due(struct sampler *sampler)
 		for (struct gd_target *target = sampler->tree.targets; target;
 		     target = target->next)
 			gd_kernel_note_totals(target);
-		sampler->totals_ns = now_ns + TOTALS_NS;
+		sampler->totals_ns = now_ns + stretch(sampler, TOTALS_NS);
 	}
 	if (now_ns >= sampler->modules_ns) {
 		for (struct gd_target *target = sampler->tree.targets; target;
 		     target = target->next)
 			gd_kernel_note_modules(target);
-		sampler->modules_ns = now_ns + MODULES_NS;
+		sampler->modules_ns = now_ns + stretch(sampler, MODULES_NS);
 	}
 	if (now_ns >= sampler->store_ns) {
 		store_all(sampler);
@@ -356,34 +382,23 @@ static void run_due(struct sampler *sampler)
 
 /* ---- The loop -------------------------------------------------------------------------------- */
 
-#define POLL_TARGETS                                                                               \
-	64 /* watched for their end at once; of more, the end is seen at the next instant */
-
 /* Sleeps until the next instant or until something happens. */
 static void wait_for_news(struct sampler *sampler)
 {
-	struct pollfd fds[2 + POLL_TARGETS] = { { .fd = 1, .events = POLLIN },
-						{ .fd = sampler->is_child ? 0 : -1,
-						  .events = POLLIN } };
+	struct pollfd fds[3] = { { .fd = 1, .events = POLLIN },
+				 { .fd = sampler->is_child ? 0 : -1, .events = POLLIN },
+				 { .fd = sampler->ends, .events = POLLIN } };
 	uint64_t now_ns = gd_clock_ns(CLOCK_MONOTONIC);
 	uint64_t left_ns = sampler->next_ns > now_ns ? sampler->next_ns - now_ns : 0;
-	bool all_watched = true;
 	struct timespec timeout;
-	nfds_t count = 2;
 
 	/* With nobody to look at, only the linger and the socket matter. */
 	if (!sampler->tree.targets)
 		left_ns = LINGER_NS;
-	for (struct gd_target *target = sampler->tree.targets; target; target = target->next) {
-		if (target->pidfd >= 0 && count < 2 + POLL_TARGETS)
-			fds[count++] = (struct pollfd){ .fd = target->pidfd, .events = POLLIN };
-		else
-			all_watched = false; /* too many, or gone before we could open it */
-	}
 	timeout = (struct timespec){ (time_t)(left_ns / 1000000000ull),
 				     (long)(left_ns % 1000000000ull) };
-	if (ppoll(fds, count, &timeout, NULL) <= 0) {
-		if (!all_watched)
+	if (ppoll(fds, 3, &timeout, NULL) <= 0) {
+		if (sampler->are_some_unwatched)
 			reap_targets(sampler);
 		return;
 	}
@@ -459,6 +474,17 @@ static void prepare_signals(void)
 	signal(SIGXFSZ, SIG_IGN); /* the target's limit may be ours */
 }
 
+/* A descriptor per process, and the target's limit may be ours. */
+static void prepare_limits(void)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) == 0) {
+		limit.rlim_cur = limit.rlim_max;
+		setrlimit(RLIMIT_NOFILE, &limit);
+	}
+}
+
 int main(int argc, char **argv)
 {
 	struct sampler sampler = { .folder = -1 };
@@ -480,6 +506,8 @@ int main(int argc, char **argv)
 		return 1;
 	setsid(); /* a Ctrl-C is meant for the target */
 	prepare_signals();
+	prepare_limits();
+	sampler.ends = epoll_create1(EPOLL_CLOEXEC); /* -1: ends are seen at the next instant */
 	prctl(PR_SET_TIMERSLACK, 1000, 0, 0, 0);
 	if (chdir("/") != 0)
 		return 1; /* never keep a folder of the user's busy */

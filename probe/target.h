@@ -29,8 +29,9 @@ struct gd_slot_memory {
 struct gd_on_cpu_when;
 
 struct gd_target {
-	int32_t pid; /* in our namespace */
-	int pidfd;   /* -1: before Linux 5.3 */
+	int32_t pid;         /* in our namespace */
+	int pidfd;           /* -1: before Linux 5.3 */
+	bool is_end_awaited; /* by the sampler's epoll set */
 	void *image;
 	struct gd_process *process;
 	struct gd_section *sections;

@@ -169,9 +169,8 @@ struct old {
 
 static bool is_our_file(const char *name)
 {
-	const char *at = name;
-
 	static const char *const own[] = { GD_SESSION_TREE, GD_SESSION_PROBE };
+	const char *at = name;
 
 	if (strcmp(name, GD_SESSION_MARKER) == 0 || strcmp(name, GD_SESSION_SOCKET) == 0)
 		return true;

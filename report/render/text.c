@@ -447,7 +447,8 @@ static void print_doubts(const struct page *page, const struct gd_analysis *anal
 	for (unsigned int i = 0; i < GD_LOST_COUNT; i++)
 		lost += process->lost[i];
 	for (unsigned int kind = 1; kind < GD_SECTION_COUNT; kind++)
-		lost += process->lost_rows[kind];
+		if (kind != GD_SECTION_THREADS) /* GD_LOST_THREADS: once each, not once a try */
+			lost += process->lost_rows[kind];
 	if (unseen_s > 0.05 * total_s)
 		fprintf(page->out,
 			"unseen: %s of thread time off the CPU where no wrapper stands\n",

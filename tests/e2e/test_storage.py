@@ -172,6 +172,32 @@ class Storage(unittest.TestCase):
                 finally:
                     subprocess.run(["umount", "-l", trial.folder], check=True)
 
+    @unittest.skipUnless(os.geteuid() == 0, "not root: no small file system")
+    def test_a_disk_that_fills_up_meanwhile(self):
+        """The copy that was made before stays, and is said to be old."""
+        for form in FORMS:
+            with gildiag.trial(self, form) as trial:
+                mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1m", "gildiag-test", trial.folder],
+                                         stderr=subprocess.PIPE)
+                if mounted.returncode != 0:
+                    self.skipTest("mount does not work here: " + mounted.stderr.decode())
+                try:
+                    with trial.start(WAITER, stdin=subprocess.PIPE) as process:
+                        self.assertEqual(process.stdout.readline(), b"ready\n")
+                        self.assertFalse(trial.json()["recording"]["complete"])
+                        with self.assertRaises(OSError), open(trial.folder + "/full", "wb", buffering=0) as file:
+                            while file.write(b"x" * 4096):
+                                pass
+                        process.communicate(b"\n", timeout=60)
+                        self.assertEqual(process.returncode, 4)
+                    trial.wait_for_samplers()
+                    report = trial.json()
+                    self.assertFalse(report["recording"]["complete"])
+                    self.assertIsNone(report["processes"][0]["exit"]["code"])
+                    self.assertIn("incomplete", trial.text())
+                finally:
+                    subprocess.run(["umount", "-l", trial.folder], check=True)
+
     def test_limits(self):
         """Small limits on files, descriptors, memory, processes: less data at most."""
         limits = [(resource.RLIMIT_FSIZE, size) for size in (0, 1, 4096, 70000)]
