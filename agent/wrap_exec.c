@@ -8,6 +8,7 @@
 #include "env.h"
 #include "foreign.h"
 #include "lifecycle.h"
+#include "readable.h"
 #include "session.h"
 #include "span.h"
 #include "text.h"
@@ -85,7 +86,7 @@ static struct handover plan(int folder, const char *path, char *const *envp)
 	bool has_session = false;
 	size_t n = 0;
 
-	if (!gd_arch_may_point(envp) || !gd_process || !gd_session_variable[0])
+	if (!gd_can_read(envp, sizeof(*envp)) || !gd_process || !gd_session_variable[0])
 		return handover;
 	for (; envp[n]; n++) {
 		if (n == ENV_MAX)
