@@ -8,10 +8,14 @@
 #include "file_limit.h"
 #include <fcntl.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 
 #ifndef MFD_NOEXEC_SEAL
 #define MFD_NOEXEC_SEAL 8u /* Linux 6.3 */
 #endif
+
+/* All our mappings together are some 120 MiB of addresses. */
+#define ROOM_BYTES (2ull << 30)
 
 struct gd_process *gd_process;
 struct gd_thread *gd_threads;
@@ -46,6 +50,23 @@ static long set_size(long fd)
 	return err;
 }
 
+/* A core of the target, which has a size that the user limits, is about the target. */
+static void leave_out_of_cores(long map, size_t size_bytes)
+{
+	gd_syscall(SYS_madvise, map, size_bytes, MADV_DONTDUMP);
+}
+
+void *gd_arena_map(size_t size_bytes)
+{
+	long map = gd_syscall(SYS_mmap, 0, size_bytes, PROT_READ | PROT_WRITE,
+			      MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+
+	if (map < 0 && map > -4096)
+		return NULL;
+	leave_out_of_cores(map, size_bytes);
+	return (void *)map;
+}
+
 /* Linux 4.14 can give a fork's child a zeroed page; before that such children go unnoticed. */
 static void make_owner_word(void)
 {
@@ -76,13 +97,27 @@ static void note_clocks(struct gd_file_header *header)
 	header->start_realtime_ns = gd_clock_read_ns(CLOCK_REALTIME);
 }
 
+bool gd_arena_has_room(void)
+{
+	static const int limits[] = { RLIMIT_AS, RLIMIT_DATA };
+	struct rlimit limit;
+
+	for (unsigned int i = 0; i < sizeof(limits) / sizeof(limits[0]); i++)
+		if (gd_syscall(SYS_prlimit64, 0, limits[i], NULL, &limit) == 0 &&
+		    limit.rlim_cur < ROOM_BYTES)
+			return false;
+	return true;
+}
+
 int gd_arena_open(void)
 {
 	struct gd_file_header *header;
 	int at = image ? MAP_FIXED : 0; /* in a fork's child old pointers must stay valid */
-	long fd = create_memfd();
-	long map;
+	long fd, map;
 
+	if (!image && !gd_arena_has_room())
+		return -12; /* ENOMEM */
+	fd = create_memfd();
 	if (fd < 0)
 		return (int)fd;
 	map = set_size(fd);
@@ -95,6 +130,7 @@ int gd_arena_open(void)
 		gd_syscall(SYS_close, fd);
 		return (int)map;
 	}
+	leave_out_of_cores(map, GD_IMAGE_BYTES);
 	image = (void *)map;
 	gd_image_init(image);
 	header = image;

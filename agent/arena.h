@@ -27,6 +27,18 @@ extern const uint32_t *gd_arena_owner_word GD_INTERNAL;
  */
 int gd_arena_open(void);
 
+/*
+ * Zeroed memory of this process alone, which takes room when it is touched and never in a core;
+ * NULL: there is none.  Context: anywhere.
+ */
+void *gd_arena_map(size_t size_bytes);
+
+/*
+ * False under a limit on memory that our mappings would take a good part of: what is sparse counts
+ * there in full, and the target may need it.  Context: anywhere; makes system calls.
+ */
+bool gd_arena_has_room(void);
+
 /* Where the image begins; for image.h. */
 void *gd_arena_image(void);
 

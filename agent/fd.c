@@ -4,7 +4,6 @@
 #include "clock.h"
 #include "fd_table.h"
 #include "thread.h"
-#include <sys/mman.h>
 
 #define FD_MAX 65536
 
@@ -13,11 +12,7 @@ static int32_t fd_top; /* no entry above it was ever used */
 
 void gd_fd_init(void)
 {
-	long map = gd_syscall(SYS_mmap, 0, FD_MAX * sizeof(*entries), PROT_READ | PROT_WRITE,
-			      MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-
-	if (map > 0 || map <= -4096)
-		entries = (struct gd_fd_entry *)map;
+	entries = gd_arena_map(FD_MAX * sizeof(*entries));
 }
 
 struct gd_fd_entry *gd_fd_entry(int fd)

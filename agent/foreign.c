@@ -7,14 +7,17 @@
 #include <limits.h>
 #include <string.h>
 
+/* An exec may come from a handler on a small stack: little lies there at a time. */
+#define HEAD_BYTES  1024 /* 17 program headers; linkers make 10 to 14 */
 #define DYNAMIC_MAX 128
+#define CHUNK       16 /* entries of the dynamic section */
 #define NAME_BYTES  12
 
 struct program {
 	long fd;
 	union {
 		Elf64_Ehdr header;
-		char bytes[4096];
+		char bytes[HEAD_BYTES];
 	} head; /* the program headers lie in it */
 	const Elf64_Phdr *segments;
 	unsigned int count;
@@ -51,23 +54,50 @@ static bool is_sanitizer(const char *name)
 	       memcmp(name, "liblsan.so", 10) == 0;
 }
 
+struct dynamic {
+	const struct program *program;
+	uint64_t offset;
+	unsigned int from; /* the first entry in chunk */
+	Elf64_Dyn chunk[CHUNK];
+};
+
+/* One entry of the dynamic section; DT_NULL beyond its end. */
+static const Elf64_Dyn *entry_at(struct dynamic *dynamic, unsigned int index)
+{
+	if (index - dynamic->from >= CHUNK) {
+		dynamic->from = index / CHUNK * CHUNK;
+		memset(dynamic->chunk, 0, sizeof(dynamic->chunk));
+		read_at(dynamic->program, dynamic->chunk, sizeof(dynamic->chunk),
+			dynamic->offset + dynamic->from * sizeof(Elf64_Dyn));
+	}
+	return &dynamic->chunk[index - dynamic->from];
+}
+
 static bool needs_sanitizer(const struct program *program)
 {
 	const Elf64_Phdr *segment = find_segment(program, PT_DYNAMIC);
-	Elf64_Dyn table[DYNAMIC_MAX];
+	struct dynamic dynamic = { .program = program, .from = DYNAMIC_MAX };
+	const Elf64_Dyn *entry;
 	uint64_t strings = 0;
-	long n;
 
-	n = segment ? read_at(program, table, sizeof(table), segment->p_offset) : 0;
-	n = n > 0 ? n / (long)sizeof(table[0]) : 0;
-	for (long i = 0; i < n && table[i].d_tag != DT_NULL; i++)
-		if (table[i].d_tag == DT_STRTAB)
-			strings = file_offset(program, table[i].d_un.d_ptr);
-	for (long i = 0; strings && i < n && table[i].d_tag != DT_NULL; i++) {
+	if (!segment)
+		return false;
+	dynamic.offset = segment->p_offset;
+	for (unsigned int i = 0; i < DYNAMIC_MAX && !strings; i++) {
+		entry = entry_at(&dynamic, i);
+		if (entry->d_tag == DT_NULL)
+			break;
+		if (entry->d_tag == DT_STRTAB)
+			strings = file_offset(program, entry->d_un.d_ptr);
+	}
+	for (unsigned int i = 0; i < DYNAMIC_MAX && strings; i++) {
 		char name[NAME_BYTES] = "";
 
-		if (table[i].d_tag == DT_NEEDED &&
-		    read_at(program, name, sizeof(name), strings + table[i].d_un.d_val) > 0 &&
+		entry = entry_at(&dynamic, i);
+		if (entry->d_tag == DT_NULL)
+			break;
+		if (entry->d_tag == DT_NEEDED &&
+		    read_at(program, name, sizeof(name), strings + entry->d_un.d_val) > 0 &&
 		    is_sanitizer(name))
 			return true;
 	}
@@ -78,7 +108,7 @@ static bool needs_sanitizer(const struct program *program)
 static bool has_other_loader(const struct program *program)
 {
 	const Elf64_Phdr *segment = find_segment(program, PT_INTERP);
-	char name[256] = "";
+	char name[128] = "";
 
 	return segment && segment->p_filesz < sizeof(name) &&
 	       read_at(program, name, segment->p_filesz, segment->p_offset) > 0 &&

@@ -26,16 +26,15 @@ struct lookup {
 static uint32_t *map_index(int which)
 {
 	uint32_t *expected = NULL;
-	long map;
+	uint32_t *map;
 
 	if (__builtin_expect(indices[which] != NULL, 1))
 		return indices[which];
-	map = gd_syscall(SYS_mmap, 0, index_sizes[which] * sizeof(uint32_t), PROT_READ | PROT_WRITE,
-			 MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-	if (map < 0 && map > -4096)
+	map = gd_arena_map(index_sizes[which] * sizeof(uint32_t));
+	if (!map)
 		return NULL;
-	if (!__atomic_compare_exchange_n(&indices[which], &expected, (uint32_t *)map, false,
-					 __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE))
+	if (!__atomic_compare_exchange_n(&indices[which], &expected, map, false, __ATOMIC_ACQ_REL,
+					 __ATOMIC_ACQUIRE))
 		gd_syscall(SYS_munmap, map, index_sizes[which] * sizeof(uint32_t));
 	return indices[which];
 }

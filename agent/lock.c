@@ -32,11 +32,7 @@ static struct {
 
 void gd_lock_init(void)
 {
-	long map = gd_syscall(SYS_mmap, 0, INDEX_SIZE * sizeof(*table), PROT_READ | PROT_WRITE,
-			      MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-
-	if (map > 0 || map <= -4096)
-		table = (struct index_entry *)map;
+	table = gd_arena_map(INDEX_SIZE * sizeof(*table));
 }
 
 /* No address reaches up there: a mutex that lies where a condition lay is another lock. */

@@ -10,7 +10,6 @@
 #include "lock.h"
 #include <fcntl.h>
 #include <limits.h>
-#include <sys/mman.h>
 
 #define KEEP_ENDED 64 /* so many slots are used before an ended one is used again */
 
@@ -32,16 +31,9 @@ static __thread bool is_barred __attribute__((tls_model("initial-exec")));
 
 static bool map_locals(void)
 {
-	long map;
-
-	if (locals)
-		return true;
-	map = gd_syscall(SYS_mmap, 0, GD_THREAD_CAPACITY * sizeof(*locals), PROT_READ | PROT_WRITE,
-			 MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-	if (map < 0 && map > -4096)
-		return false;
-	locals = (struct gd_local *)map;
-	return true;
+	if (!locals)
+		locals = gd_arena_map(GD_THREAD_CAPACITY * sizeof(*locals));
+	return locals != NULL;
 }
 
 /* The row of the ended threads that began at start, NULL when the table is full. */

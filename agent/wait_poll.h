@@ -7,6 +7,7 @@
 #define GD_WAIT_POLL_H
 
 #include "fd.h"
+#include "readable.h"
 #include "span.h"
 
 enum gd_timeout { GD_TIMEOUT_NONE, GD_TIMEOUT_ZERO, GD_TIMEOUT_SOME };
@@ -38,7 +39,7 @@ static inline enum gd_timeout gd_timeout_of_spec(const struct timespec *timeout)
 {
 	if (!timeout)
 		return GD_TIMEOUT_NONE;
-	if (!gd_arch_may_point(timeout))
+	if (!gd_can_read(timeout, sizeof(*timeout)))
 		return GD_TIMEOUT_SOME;
 	return timeout->tv_sec == 0 && timeout->tv_nsec == 0 ? GD_TIMEOUT_ZERO : GD_TIMEOUT_SOME;
 }

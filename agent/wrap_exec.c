@@ -4,9 +4,11 @@
  * ours is written.  An exec hands the session on, also to a program whose caller built the
  * environment itself.
  */
+#include "arena.h"
 #include "env.h"
 #include "foreign.h"
 #include "lifecycle.h"
+#include "readable.h"
 #include "session.h"
 #include "span.h"
 #include "text.h"
@@ -20,23 +22,58 @@
 
 #define ENV_SESSION "GILDIAG_SESSION="
 #define ENV_MAX     65536 /* strings; a longer environment is passed on as it is */
+#define AGENT_NAME  "libgildiag-agent"
+#define CS_PATH     "/bin:/usr/bin" /* glibc's own, where PATH is not set */
 
 static bool begins_with(const char *text, const char *prefix)
 {
 	return strncmp(text, prefix, strlen(prefix)) == 0;
 }
 
+static bool has_agent(const char *entry)
+{
+	return begins_with(entry, "LD_PRELOAD=") && strstr(entry, AGENT_NAME);
+}
+
 /* The agent and nothing else. */
 static bool is_our_preload(const char *entry)
 {
-	return begins_with(entry, "LD_PRELOAD=") && strstr(entry, "libgildiag-agent") &&
-	       !strpbrk(entry, ": ");
+	return has_agent(entry) && !strpbrk(entry, ": ");
+}
+
+/*
+ * The loader says on stderr what it cannot preload: after a change of root or of user, or when the
+ * agent has been removed.  entry is an LD_PRELOAD=...
+ */
+static bool can_be_loaded(const char *entry)
+{
+	const char *from = strstr(entry, AGENT_NAME);
+	size_t length = 0;
+	char *path;
+	long fd;
+
+	while (from[-1] != '=' && from[-1] != ':' && from[-1] != ' ')
+		from--;
+	while (from[length] && from[length] != ':' && from[length] != ' ')
+		length++;
+	if (length >= PATH_MAX)
+		return true;
+	path = __builtin_alloca(length + 1);
+	memcpy(path, from, length);
+	path[length] = 0;
+	/* A name alone is looked for in the loader's places, which we do not know. */
+	if (!strchr(path, '/') || strchr(path, '$'))
+		return true;
+	fd = gd_syscall(SYS_openat, AT_FDCWD, path, O_RDONLY | O_CLOEXEC, 0);
+	if (fd >= 0)
+		gd_syscall(SYS_close, fd);
+	return fd >= 0 || fd == -EMFILE;
 }
 
 /* What the environment of a successor becomes. */
 struct handover {
 	size_t count;   /* pointers that a changed copy has at most; 0: pass it on as it is */
-	bool stays_out; /* without the agent: it would be fatal there */
+	bool stays_out; /* without the agent: it would be fatal there, or noticed */
 };
 
 /*
@@ -45,23 +82,26 @@ struct handover {
  */
 static struct handover plan(int folder, const char *path, char *const *envp)
 {
-	bool has_agent = false, has_session = false;
 	struct handover handover = { 0, false };
+	const char *preload = NULL;
+	bool has_session = false;
 	size_t n = 0;
 
-	if (!gd_arch_may_point(envp) || !gd_process || !gd_session_variable[0])
+	if (!gd_can_read(envp, sizeof(*envp)) || !gd_process || !gd_session_variable[0])
 		return handover;
 	for (; envp[n]; n++) {
 		if (n == ENV_MAX)
 			return handover;
 		has_session |= begins_with(envp[n], ENV_SESSION);
-		has_agent |=
-			begins_with(envp[n], "LD_PRELOAD=") && strstr(envp[n], "libgildiag-agent");
+		if (has_agent(envp[n]))
+			preload = envp[n];
 	}
-	if (!has_agent)
+	if (!preload)
 		return handover;
-	handover.stays_out =
-		gd_process->flags & GD_FLAG_SECCOMP || (path && gd_foreign_is(folder, path));
+	handover.stays_out = gd_process->flags & GD_FLAG_SECCOMP || !gd_arena_has_room() ||
+			     !can_be_loaded(preload) || (path && gd_foreign_is(folder, path));
+	if (handover.stays_out)
+		gd_arena_lose(GD_LOST_CHILDREN); /* before an exec closes the books */
 	if (handover.stays_out || !has_session)
 		handover.count = n + 2;
 	return handover;
@@ -76,22 +116,35 @@ static bool is_program(const char *path)
 	       gd_syscall(SYS_faccessat, AT_FDCWD, path, X_OK) == 0;
 }
 
+/* Room for look_up()'s path.  Not more: a handler on a small stack may exec. */
+static size_t look_up_bytes(const char *file)
+{
+	const char *path = gd_env_get(GD_ENV_PATH);
+
+	size_t bytes;
+
+	if (!gd_arch_may_point(file) || strchr(file, '/'))
+		return 1;
+	bytes = strlen(path ? path : "") + strlen(file) + sizeof(CS_PATH);
+	return bytes < PATH_MAX ? bytes : PATH_MAX;
+}
+
 /* The file that libc will find: the first one in PATH that may be executed; NULL: none. */
-static const char *look_up(const char *file, char path[PATH_MAX])
+static const char *look_up(const char *file, char *path, size_t size_bytes)
 {
 	const char *at = gd_env_get(GD_ENV_PATH);
 
 	if (!gd_arch_may_point(file) || strchr(file, '/'))
 		return file;
-	at = at ? at : "/bin:/usr/bin"; /* glibc's own, CS_PATH */
+	at = at ? at : CS_PATH;
 	for (;;) {
 		const char *end = strchr(at, ':');
 		size_t length = end ? (size_t)(end - at) : strlen(at);
-		struct gd_text text = gd_text_begin(path, PATH_MAX);
+		struct gd_text text;
 
-		if (length < PATH_MAX) {
+		if (length < size_bytes) {
 			memcpy(path, at, length);
-			text = (struct gd_text){ path + length, PATH_MAX - length };
+			text = gd_text_begin(path + length, size_bytes - length);
 			gd_text_add(&text, length ? "/" : "./");
 			gd_text_add(&text, file);
 			if (gd_text_fits(&text) && is_program(path))
@@ -103,6 +156,9 @@ static const char *look_up(const char *file, char path[PATH_MAX])
 	}
 }
 
+/* In the caller's frame. */
+#define LOOK_UP(file) look_up(file, __builtin_alloca(look_up_bytes(file)), look_up_bytes(file))
+
 static char *const *change(char **room, const struct handover *handover, char *const *envp)
 {
 	size_t n = 0;
@@ -112,8 +168,6 @@ static char *const *change(char **room, const struct handover *handover, char *c
 			room[n++] = envp[i];
 	if (!handover->stays_out)
 		room[n++] = gd_session_variable;
-	else
-		gd_arena_lose(GD_LOST_CHILDREN);
 	room[n] = NULL;
 	return room;
 }
@@ -144,8 +198,7 @@ GD_EXPORT int execv(const char *path, char *const argv[])
 
 GD_EXPORT int execvpe(const char *file, char *const argv[], char *const envp[])
 {
-	char path[PATH_MAX];
-	struct handover handover = plan(AT_FDCWD, look_up(file, path), envp);
+	struct handover handover = plan(AT_FDCWD, LOOK_UP(file), envp);
 	int ret;
 
 	gd_lifecycle_exec();
@@ -260,8 +313,7 @@ GD_EXPORT int posix_spawnp(pid_t *restrict pid, const char *restrict file,
 			   const posix_spawnattr_t *restrict attr, char *const argv[restrict],
 			   char *const envp[restrict])
 {
-	char path[PATH_MAX];
-	struct handover handover = plan(AT_FDCWD, look_up(file, path), envp);
+	struct handover handover = plan(AT_FDCWD, LOOK_UP(file), envp);
 
 	return GD_REAL(posix_spawnp)(pid, file, actions, attr, argv,
 				     (char **)HAND_OVER(handover, envp));

@@ -10,16 +10,30 @@
 
 static void count_polled(struct gd_fd_set *set, const struct pollfd *fds, nfds_t count)
 {
-	for (nfds_t i = 0; gd_arch_may_point(fds) && i < count && i < LOOK_AT_MOST; i++)
+	nfds_t looked_at = count < LOOK_AT_MOST ? count : LOOK_AT_MOST;
+
+	if (!count || !gd_can_read(fds, looked_at * sizeof(*fds)))
+		return;
+	for (nfds_t i = 0; i < looked_at; i++)
 		if (fds[i].fd >= 0)
 			gd_fd_count(set, fds[i].fd);
+}
+
+/* As much as the kernel reads of it. */
+static bool can_read_set(const fd_set *set, int count)
+{
+	return !set || count <= 0 || gd_can_read(set, ((size_t)count + 63) / 64 * 8);
 }
 
 static void count_selected(struct gd_fd_set *set, int count, const fd_set *in, const fd_set *out)
 {
 	int looked_at = 0;
 
-	for (int fd = 0; fd < count && fd < FD_SETSIZE && looked_at < LOOK_AT_MOST; fd++)
+	if (count > FD_SETSIZE)
+		count = FD_SETSIZE;
+	if (!can_read_set(in, count) || !can_read_set(out, count))
+		return;
+	for (int fd = 0; fd < count && looked_at < LOOK_AT_MOST; fd++)
 		if ((in && FD_ISSET(fd, in)) || (out && FD_ISSET(fd, out))) {
 			gd_fd_count(set, fd);
 			looked_at++;

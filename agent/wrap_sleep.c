@@ -2,6 +2,7 @@
 /*
  * Sleeps, waits for signals, name lookups.
  */
+#include "readable.h"
 #include "span.h"
 #include <errno.h>
 
@@ -24,7 +25,7 @@ static inline __attribute__((always_inline)) struct gd_span begin_sleep(bool is_
 
 static inline bool is_zero(const struct timespec *time)
 {
-	return gd_arch_may_point(time) && time->tv_sec == 0 && time->tv_nsec == 0;
+	return gd_can_read(time, sizeof(*time)) && time->tv_sec == 0 && time->tv_nsec == 0;
 }
 
 GD_EXPORT unsigned int sleep(unsigned int seconds)

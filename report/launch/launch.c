@@ -146,19 +146,60 @@ static void run_target(const struct start *start)
 	_exit(127);
 }
 
+/* A shell waits for us, and takes its terminal back when we stop. */
+static bool is_foreground_job(void)
+{
+	int terminal = open("/dev/tty", O_RDONLY | O_NOCTTY | O_CLOEXEC);
+	pid_t group = terminal >= 0 ? tcgetpgrp(terminal) : -1;
+
+	if (terminal >= 0)
+		close(terminal);
+	return group == getpgrp();
+}
+
+/*
+ * A target that stops itself, as editors and pagers do: we stop, too, and what continues us is
+ * passed on.  What the terminal sent stopped us as well, and is over when we come here.
+ */
+static void stop_with(pid_t pid)
+{
+	siginfo_t info = { .si_pid = 0 };
+
+	if (waitid(P_PID, (id_t)pid, &info, WSTOPPED | WNOHANG) == 0 && info.si_pid == pid &&
+	    is_foreground_job())
+		raise(SIGSTOP);
+}
+
+static int wait_for_end(pid_t pid)
+{
+	siginfo_t info;
+
+	for (;;) {
+		if (waitid(P_PID, (id_t)pid, &info, WEXITED | WSTOPPED | WNOWAIT) == 0) {
+			if (info.si_code != CLD_STOPPED)
+				return 0;
+			stop_with(pid);
+		} else if (errno != EINTR) {
+			return -errno;
+		}
+	}
+}
+
 static int wait_for_target(pid_t pid, int error_pipe, struct gd_launched *launched)
 {
 	ssize_t n;
+	int err;
 
 	do {
 		n = read(error_pipe, &launched->exec_errno, sizeof(launched->exec_errno));
 	} while (n < 0 && errno == EINTR);
 	if (n != (ssize_t)sizeof(launched->exec_errno))
 		launched->exec_errno = 0;
-	while (waitpid(pid, &launched->wait_status, 0) < 0)
+	err = wait_for_end(pid);
+	while (!err && waitpid(pid, &launched->wait_status, 0) < 0)
 		if (errno != EINTR)
-			return -errno;
-	return 0;
+			err = -errno;
+	return err;
 }
 
 /* Starts the target, lets the probe follow it from its first instruction on, waits for its end. */

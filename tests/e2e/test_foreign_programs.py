@@ -92,6 +92,29 @@ class Unwatched(Built):
                             trial.wait_for_samplers()
                             self.assertEqual(trial.json()["recording"]["lost"]["processes"], 1)
 
+    def test_where_the_agent_cannot_be_loaded(self):
+        """The loader would say so: nothing is handed on, and the children are counted."""
+        with gildiag.trial(self, "raw") as trial:
+            agent = os.path.join(trial.folder, "libgildiag-agent.so")
+            shutil.copy(gildiag.AGENT, agent)
+            done = trial.run(["sh", "-c", 'rm "$1"; /bin/echo one; env echo two; exec /bin/echo three', "sh", agent],
+                             env={"LD_PRELOAD": agent})
+            self.assertEqual((done.returncode, done.stdout, done.stderr), (0, b"one\ntwo\nthree\n", b""))
+            self.assertEqual(trial.json()["recording"]["lost"]["processes"], 3)
+
+    @unittest.skipUnless(os.geteuid() == 0, "not root: cannot chroot")
+    def test_another_root(self):
+        with tempfile.TemporaryDirectory() as root:
+            for name in ("/bin/dash", "/lib64/ld-linux-x86-64.so.2", "/lib/x86_64-linux-gnu/libc.so.6"):
+                os.makedirs(root + os.path.dirname(name), exist_ok=True)
+                shutil.copy(name, root + name)
+            for form in ("record", "raw"):
+                with gildiag.trial(self, form) as trial:
+                    done = trial.run(["sh", "-c", 'chroot "$1" /bin/dash -c "echo in; exit 5"; exit $?', "sh", root])
+                    self.assertEqual((done.returncode, done.stdout, done.stderr), (5, b"in\n", b""))
+                    trial.wait_for_samplers()
+                    self.assertEqual(trial.json()["recording"]["lost"]["processes"], 1)
+
     def test_a_script_for_such_a_program(self):
         interpreter = self.build("static", ["gcc", "-static"], "libc6-dev")
         script = os.path.join(self.folder, "script")

@@ -299,6 +299,26 @@ class Terminal(unittest.TestCase):
                 elif trial.form == "raw":
                     self.assertTrue(trial.json()["recording"]["complete"])
 
+    def test_a_program_that_stops_itself_gives_the_shell_back(self):
+        script = "import os, signal; print('ready', 6 * 3); os.kill(os.getpid(), signal.%s); print('went', 'on'); os._exit(7)"
+        for form in ("plain", "run", "record"):
+            for name in ("SIGSTOP", "SIGTSTP"):
+                with gildiag.trial(self, form, signal=name) as trial:
+                    words = trial.words([sys.executable, "-uc", script % name])
+                    with terminal.Terminal(["bash", "--norc", "--noprofile", "-i"],
+                                           dict(trial.environment(), PS1="prompt> ", HISTFILE=""),
+                                           trial.folder) as screen:
+                        screen.expect("prompt> ")
+                        screen.type(terminal.quote(words) + "\n")
+                        screen.expect("ready 18")
+                        screen.expect("Stopped")
+                        screen.type("fg\n")
+                        screen.expect("went on")
+                        screen.type("echo code $?\n")
+                        screen.expect("code 7")
+                        screen.type("exit\n")
+                        screen.read_to_end()
+
     def test_ctrl_z_and_fg(self):
         for form in ("plain", "run", "raw"):
             with gildiag.trial(self, form) as trial:

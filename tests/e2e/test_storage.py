@@ -2,8 +2,10 @@
 import os
 import resource
 import shutil
+import signal
 import stat
 import subprocess
+import sys
 import unittest
 
 import gildiag
@@ -223,6 +225,38 @@ class Storage(unittest.TestCase):
                         self.assertEqual((done.returncode, said.read(), done.stderr), (0, plain.stdout, b""))
                     trial.wait_for_samplers()
                     self.assert_report_or_sentence(trial)
+
+    def test_a_limit_on_memory_is_the_targets_alone(self):
+        """All but the interpreter's own: our addresses would not fit beside it."""
+        program = [sys.executable, "-S", "-c", "print(len(bytearray(200 << 20)))"]
+        for limit, value in ((resource.RLIMIT_AS, 300 << 20), (resource.RLIMIT_DATA, 230 << 20)):
+            def lower():
+                resource.setrlimit(limit, (value, value))
+            for form in FORMS:
+                with gildiag.trial(self, form, limit=limit) as trial:
+                    done = trial.run(program, preexec_fn=lower)
+                    self.assert_unharmed(trial, done, out=b"209715200\n")
+            for form in ("record", "raw"):
+                with gildiag.trial(self, form, limit=limit) as trial:
+                    name = {resource.RLIMIT_AS: "-v", resource.RLIMIT_DATA: "-d"}[limit]
+                    words = ["bash", "-c", 'ulimit %s %d; "$@"; exit $?' % (name, value >> 10), "bash"]
+                    done = trial.run(words + program)
+                    self.assert_unharmed(trial, done, out=b"209715200\n")
+                    trial.wait_for_samplers()
+                    self.assertEqual(trial.json()["recording"]["lost"]["processes"], 1)
+
+    def test_a_core_is_about_the_target(self):
+        with open("/proc/sys/kernel/core_pattern") as file:
+            if file.read().strip() != "core":
+                self.skipTest("cores do not come into the working directory")
+        sizes = {}
+        for form in ("plain", "record", "raw"):
+            with gildiag.trial(self, form) as trial:
+                done = trial.run(["bash", "-c", "ulimit -c unlimited; kill -SEGV $$"])
+                self.assertEqual(done.returncode, -signal.SIGSEGV)
+                (core,) = [name for name in os.listdir(trial.folder) if name.startswith("core")]
+                sizes[form] = os.stat(os.path.join(trial.folder, core)).st_size
+        self.assertLess(max(sizes.values()), sizes["plain"] + (1 << 20), sizes)
 
     def test_a_limit_on_files_that_comes_later(self):
         for with_sampler in (True, False):

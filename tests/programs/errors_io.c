@@ -281,8 +281,15 @@ static void names(void)
 /* What the kernel answers with EFAULT, nobody may read before it. */
 static void bad_pointers(void)
 {
-	static const uintptr_t bad[] = { 0, 16, ~(uintptr_t)0 - 4095 };
+	char *pages = mmap(NULL, 8192, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	const uintptr_t bad[] = { 0, 16, ~(uintptr_t)0 - 4095, (uintptr_t)pages + 4096,
+				  (uintptr_t)pages + 4092 };
+	struct timespec brief = { 0, 1000000 };
+	struct epoll_event event;
+	sigset_t none;
 
+	sigemptyset(&none);
+	CHECK(pages != MAP_FAILED && mprotect(pages + 4096, 4096, PROT_NONE) == 0);
 	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
 		void *pointer = (void *)bad[i];
 		void *volatile hidden = pointer; /* from the compiler, which knows what is wrong */
@@ -291,6 +298,12 @@ static void bad_pointers(void)
 		TELL(poll(hidden, 1, 1));
 		TELL(nanosleep(hidden, NULL));
 		TELL(clock_nanosleep(CLOCK_MONOTONIC, 0, hidden, NULL));
+		if (i) {
+			TELL(select(1, hidden, NULL, NULL, NULL));
+			TELL(sigtimedwait(&none, NULL, hidden));
+			TELL(epoll_pwait2(99, &event, 1, hidden, NULL));
+		}
+		TELL(sigtimedwait(hidden, NULL, &brief));
 		TELL(pipe(hidden));
 		TELL(read(99, hidden, 4));
 		TELL(epoll_ctl(99, EPOLL_CTL_ADD, 98, hidden));

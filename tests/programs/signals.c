@@ -9,6 +9,8 @@
 #include <setjmp.h>
 #include <signal.h>
 #include <stdatomic.h>
+#include <sys/auxv.h>
+#include <sys/mman.h>
 #include <sys/wait.h>
 #include <time.h>
 
@@ -277,6 +279,36 @@ static void forks_in_a_thread(void)
 		CHECK(pthread_join(threads[i], NULL) == 0);
 }
 
+/* ---- A crash handler on a stack of its own --------------------------------------------------- */
+
+#define HANDLER_BYTES 6144 /* beside what the kernel puts there */
+
+static void exec_now(int signal)
+{
+	(void)signal;
+	execlp("echo", "echo", "restarted", NULL);
+	_exit(99);
+}
+
+static void give_small_stack(void)
+{
+	size_t size = getauxval(AT_MINSIGSTKSZ) + HANDLER_BYTES, page = 4096;
+	char *map =
+		mmap(NULL, page + size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	stack_t stack = { .ss_sp = map + page, .ss_size = size };
+
+	CHECK(map != MAP_FAILED && mprotect(map, page, PROT_NONE) == 0);
+	CHECK(sigaltstack(&stack, NULL) == 0);
+}
+
+static void execs_on_a_small_stack(void)
+{
+	give_small_stack();
+	on_signal(SIGSEGV, exec_now, SA_ONSTACK);
+	fflush(stdout);
+	raise(SIGSEGV);
+}
+
 int main(int argc, char **argv)
 {
 	static const struct case_row rows[] = {
@@ -285,6 +317,7 @@ int main(int argc, char **argv)
 		{ "jumps-inside", jumps_inside },
 		{ "forks-in-main", forks_in_main },
 		{ "forks-in-a-thread", forks_in_a_thread },
+		{ "execs-on-a-small-stack", execs_on_a_small_stack },
 		{ NULL, NULL },
 	};
 

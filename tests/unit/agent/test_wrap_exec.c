@@ -14,7 +14,7 @@
 #include <sys/stat.h>
 #include <unit/cmocka_begin.h>
 
-#define PRELOAD "LD_PRELOAD=/opt/gildiag/lib/libgildiag-agent.so"
+#define PRELOAD "LD_PRELOAD=libgildiag-agent.so" /* without a path it is the loader that finds it */
 #define SESSION "GILDIAG_SESSION=/home/ada/gildiag.data/1"
 
 /* ---- What stands around it ------------------------------------------------------------------- */
