@@ -4,6 +4,7 @@
  * there; the sampler is another child, with a session of its own.
  */
 #include "launch.h"
+#include "pass_on.h"
 #include <base/cleanup.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -11,37 +12,9 @@
 #include <string.h>
 #include <sys/wait.h>
 
-static volatile sig_atomic_t target_pid;
 static struct sigaction child_before; /* what SIGCHLD did when we came */
 
 /* ---- Signals --------------------------------------------------------------------------------- */
-
-static const int passed_on[] = { SIGTERM, SIGHUP, SIGINT, SIGQUIT, SIGUSR1, SIGUSR2, SIGCONT };
-
-#define PASSED_ON (sizeof(passed_on) / sizeof(passed_on[0]))
-
-/* What the terminal sends goes to the whole group: the target has it already. */
-static void pass_on(int signal, siginfo_t *info, void *context)
-{
-	int saved_errno = errno;
-
-	(void)context;
-	if (info->si_code <= 0 && target_pid > 0)
-		kill((pid_t)target_pid, signal);
-	errno = saved_errno;
-}
-
-/*
- * The target was forked before: what was ignored when we came (nohup, a shell's background job) is
- * ignored there.  It may change its mind, so that we pass everything on.
- */
-static void catch_signals(void)
-{
-	struct sigaction action = { .sa_sigaction = pass_on, .sa_flags = SA_SIGINFO | SA_RESTART };
-
-	for (size_t i = 0; i < PASSED_ON; i++)
-		sigaction(passed_on[i], &action, NULL);
-}
 
 /* Where SIGCHLD is ignored the kernel keeps no exit status: not for us, but for the target it
  * stays. */
@@ -213,6 +186,7 @@ static int start_target(struct start *start, const struct gd_probe *probe,
 	if (pipe2(start->errors, O_CLOEXEC) != 0 || pipe2(start->gate, O_CLOEXEC) != 0)
 		return gd_diag_set(diag, -errno, "cannot start %s: %s", start->argv[0],
 				   strerror(errno));
+	gd_pass_on_begin();
 	sigfillset(&all);
 	sigprocmask(SIG_SETMASK, &all, &start->mask);
 	target = fork();
@@ -220,10 +194,8 @@ static int start_target(struct start *start, const struct gd_probe *probe,
 		run_target(start);
 	err = target < 0 ? -errno : 0;
 	close(start->errors[1]);
-	if (target > 0) {
-		target_pid = target;
-		catch_signals();
-	}
+	if (target > 0)
+		gd_pass_on_to(target);
 	sigprocmask(SIG_SETMASK, &start->mask, NULL);
 	if (target > 0 && probe->pid)
 		gd_probe_follow(probe, target, NULL); /* refused: the report says so */
@@ -233,7 +205,7 @@ static int start_target(struct start *start, const struct gd_probe *probe,
 		gd_diag_set(diag, err, "cannot start %s: %s", start->argv[0], strerror(-err));
 	else
 		err = wait_for_target(target, start->errors[0], launched);
-	target_pid = 0;
+	gd_pass_on_end();
 	close(start->errors[0]);
 	return err;
 }

@@ -6,6 +6,7 @@ import resource
 import signal
 import subprocess
 import sys
+import time
 import unittest
 
 import gildiag
@@ -156,6 +157,26 @@ class PassThrough(unittest.TestCase):
                     process.send_signal(signal.SIGUSR2)
                     expect_line(self, process, r"^told \[10, 15, 2, 3\]$")
                     out, err = process.communicate(timeout=60)
+                self.assertEqual(process.returncode, 7)
+                self.assert_report(trial, subprocess.CompletedProcess([], 7, out, err))
+
+    def test_signals_sent_to_the_group_reach_the_target_once(self):
+        """As a supervisor or timeout sends them: many a program takes the second one for "at once"."""
+        numbers = (signal.SIGTERM, signal.SIGINT, signal.SIGUSR1) * 4
+        for form in FORMS:
+            with gildiag.trial(self, form) as trial:
+                with trial.start([sys.executable, "-c", COUNTER], start_new_session=True) as process:
+                    expect_line(self, process, "^ready")
+                    for number in numbers:
+                        os.killpg(process.pid, number)
+                        expect_line(self, process, "^got %d$" % number)
+                        time.sleep(0.02)  # a second one would come now
+                    process.send_signal(signal.SIGTERM)  # and one alone still comes
+                    expect_line(self, process, "^got 15$")
+                    os.killpg(process.pid, signal.SIGUSR2)
+                    told = expect_line(self, process, "^told ")
+                    out, err = process.communicate(timeout=60)
+                self.assertEqual(told, "told %s\n" % [*map(int, numbers), 15])
                 self.assertEqual(process.returncode, 7)
                 self.assert_report(trial, subprocess.CompletedProcess([], 7, out, err))
 
