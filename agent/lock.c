@@ -203,6 +203,7 @@ void gd_lock_released(struct gd_local *self, const struct gd_release *release, b
 
 	if (!row)
 		return;
+	self->slot->wakes++;
 	site = gd_site_here(self, release->held.key ? release->held.returns_to : returns_to);
 	if (!release->held.key) {
 		add_to(&row->posted, 1);

@@ -14,6 +14,49 @@ static double did_s(const struct gd_judged *judged)
 	       judged->classes.s[GD_CLASS_TIMER_WAIT] + judged->classes.s[GD_CLASS_NO_CPU];
 }
 
+#define WORTH_NAMING 0.05 /* of the judged time */
+
+/* Who held the GIL when others wanted it: the line of the program with the most blame. */
+static const struct gd_place *find_gil_holder(const struct gd_process_model *process)
+{
+	const struct gd_gil_model *gil = process->gils;
+	const struct gd_holder_model *worst = NULL;
+
+	for (size_t i = 0; process->gil_count && i < gil->holder_count; i++) {
+		const struct gd_holder_model *holder = &gil->holders[i];
+
+		if (holder->place && !holder->place->is_library &&
+		    (!worst || holder->blame_s > worst->blame_s))
+			worst = holder;
+	}
+	return worst ? worst->place : NULL;
+}
+
+/*
+ * Where it waits.  Of a child without source, the line that waits for that child says more than an
+ * address in it.
+ */
+static const struct gd_hot *find_wait(const struct gd_judged *judged, unsigned int class)
+{
+	double least_s = WORTH_NAMING * judged->facts.active_s;
+	const struct gd_hot *hot = gd_hot_of_class(&judged->lines, class, least_s);
+	const struct gd_hot *parent = gd_hot_of_class(&judged->lines, GD_CLASS_CHILD_WAIT, least_s);
+
+	return parent && *parent->place->file && (!hot || !*hot->place->file) ? parent : hot;
+}
+
+/* Where a pool's results are awaited, or what comes through a pipe. */
+static const struct gd_hot *find_pool(const struct gd_judged *judged)
+{
+	double least_s = WORTH_NAMING * judged->facts.active_s;
+	const struct gd_hot *lock = gd_hot_of_class(&judged->lines, GD_CLASS_LOCK_WAIT, least_s);
+	const struct gd_hot *pipe = gd_hot_of_class(&judged->lines, GD_CLASS_IO_WAIT, least_s);
+
+	if (!lock || !pipe)
+		return lock ? lock : pipe;
+	return lock->place->is_library <= pipe->place->is_library ? lock : pipe;
+}
+
 /* The line that the advice is about: where it waits, or who holds the lock. */
 static void find_where(struct gd_judged *judged)
 {
@@ -26,17 +69,27 @@ static void find_where(struct gd_judged *judged)
 			judged->where = f->lock->holders[0].place;
 		return;
 	case GD_ACTION_PROCESSES:
-		if (judged->verdict.class == GD_VERDICT_COMPUTING)
-			class = GD_CLASS_GIL_WAIT; /* threads that fight for it name what they ran
-						    */
+		if (judged->verdict.class != GD_VERDICT_COMPUTING)
+			break;
+		judged->where =
+			f->gil_waiters >= WORTH_NAMING ? find_gil_holder(judged->process) : NULL;
+		return;
+	case GD_ACTION_RAISE_LIMIT:
+		class = GD_CLASS_LOCK_WAIT;
 		break;
 	case GD_ACTION_THREADS:
+		if (judged->verdict.class == GD_VERDICT_COMPUTING)
+			return; /* not what waits is to be changed */
+		break;
+	case GD_ACTION_LARGER_TASKS:
+	case GD_ACTION_FIX_MEMORY:
+		judged->where_hot = find_pool(judged);
+		judged->where = judged->where_hot ? judged->where_hot->place : NULL;
+		return;
 	case GD_ACTION_ASYNCIO:
 	case GD_ACTION_FREE_GIL:
 	case GD_ACTION_FIX_IO:
 	case GD_ACTION_FIX_SPIN:
-	case GD_ACTION_LARGER_TASKS:
-	case GD_ACTION_FIX_MEMORY:
 		break;
 	case GD_ACTION_LOOK_IN_CHILD:
 		class = GD_CLASS_CHILD_WAIT;
@@ -47,7 +100,7 @@ static void find_where(struct gd_judged *judged)
 	case GD_ACTION_MORE_CPU:
 		return;
 	}
-	judged->where_hot = gd_hot_of_class(&judged->lines, class);
+	judged->where_hot = find_wait(judged, class);
 	judged->where = judged->where_hot ? judged->where_hot->place : NULL;
 }
 
