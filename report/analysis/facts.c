@@ -215,7 +215,7 @@ static double work_s(const struct gd_thread_model *thread)
 /* Threads that work as much as any other and are often kept from it by a lock. */
 static void count_contenders(const struct gd_process_model *process, struct gd_facts *facts)
 {
-	double most_s = 0, waits = 0, wait_s = 0, all_waits = 0, wakes = 0;
+	double most_s = 0, waits = 0, wait_s = 0, all_waits = 0, wakes = 0, others_wake = 0;
 
 	for (size_t i = 0; i < process->thread_count; i++) {
 		const struct gd_thread_model *thread = &process->threads[i];
@@ -227,8 +227,10 @@ static void count_contenders(const struct gd_process_model *process, struct gd_f
 		double per_thread_s = work_s(thread) / (double)thread->threads;
 
 		if (per_thread_s < 0.2 * most_s ||
-		    lock_wait_s(&thread->times) < 0.25 * thread->times.life_s)
+		    lock_wait_s(&thread->times) < 0.25 * thread->times.life_s) {
+			others_wake += (double)thread->times.wakes;
 			continue;
+		}
 		facts->contenders += (unsigned int)thread->threads;
 		wait_s += lock_wait_s(&thread->times);
 		all_waits += lock_waits(&thread->times);
@@ -243,6 +245,7 @@ static void count_contenders(const struct gd_process_model *process, struct gd_f
 	}
 	facts->contenders_wait = ratio(wait_s, facts->active_s);
 	facts->contenders_wake = ratio(wakes, all_waits);
+	facts->others_wake = ratio(others_wake, all_waits);
 }
 
 /*

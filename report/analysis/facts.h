@@ -50,6 +50,7 @@ struct gd_facts {
 	bool has_coordinator; /* a thread that does not work, but ends waits as often as they wait */
 	double contenders_wait; /* mean number of them that wait for a lock */
 	double contenders_wake; /* waits for locks that they ended, per wait of their own */
+	double others_wake;     /* that all other threads ended, per wait of theirs */
 	const struct gd_lock_model *lock; /* the one that cost most, NULL: none */
 	double lock_waiters;              /* mean threads waiting for it */
 	double operations;                /* waits outside that took a millisecond, roughly */

@@ -185,7 +185,8 @@ static bool is_limited(const struct gd_facts *f)
 {
 	return class_of(f) == GD_VERDICT_WAITING && f->outside >= 0.5 && f->contenders >= 2 &&
 	       f->contenders > f->overlap + 1 && !f->has_coordinator && f->contenders_wait >= 1 &&
-	       f->contenders_wait >= 0.5 * f->overlap && f->contenders_wake >= 0.5;
+	       f->contenders_wait >= 0.5 * f->overlap && f->contenders_wake >= 0.5 &&
+	       f->others_wake < 0.5;
 }
 
 /* Input from elsewhere, through one pipe: no model of concurrency brings it sooner. */
@@ -294,7 +295,7 @@ static const struct rule rules[] = {
 	{ "sleeping-in-turn", sleeps_in_turn,        GD_ACTION_THREADS,        { GD_ACTION_LEAVE, GD_ACTION_ASYNCIO }, EV(SLEEPING) },
 	/* proved by files, flipped by wait-serial */
 	{ "waiting-files",    waits_for_files,       GD_ACTION_FIX_IO,         { GD_ACTION_THREADS },            EV(WAITING) | EV(FILES) },
-	/* proved by limit, flipped by wait-threads */
+	/* proved by limit, flipped by hand-out */
 	{ "limited",          is_limited,            GD_ACTION_RAISE_LIMIT,    { GD_ACTION_LEAVE },              EV(WAITING) | EV(OVERLAP) | EV(LIMITED) },
 	/* proved by stream, flipped by wait-serial */
 	{ "waiting-stream",   waits_for_a_stream,    GD_ACTION_LEAVE,          { 0 },                            EV(WAITING) | EV(STREAM) },

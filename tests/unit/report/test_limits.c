@@ -67,6 +67,7 @@ static void places_that_contenders_give_back_are_told_from_work_that_is_handed_o
 	threads[2].times.wakes = 200;
 	f = of_threads(threads, COUNT(threads));
 	assert_near(f.contenders_wake, 0, NEAR);
+	assert_near(f.others_wake, 1, NEAR);
 	assert_true(f.has_coordinator);
 }
 

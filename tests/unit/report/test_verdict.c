@@ -70,6 +70,8 @@ static const struct row rows[] = {
 	  { BASE, .outside = 0.96, .computing = 0.04, .overlap = 2, .contenders = 16, .contenders_wait = 7, .contenders_wake = 1 }, GD_VERDICT_WAITING, GD_ACTION_RAISE_LIMIT },
 	{ "threads that wait for work which somebody hands out are left alone",
 	  { BASE, .outside = 0.96, .computing = 0.04, .overlap = 2, .contenders = 16, .contenders_wait = 7, .contenders_wake = 0.1 }, GD_VERDICT_WAITING, GD_ACTION_LEAVE },
+	{ "nor where those threads wake each other for something else",
+	  { BASE, .outside = 0.96, .computing = 0.04, .overlap = 2, .contenders = 16, .contenders_wait = 7, .contenders_wake = 1.2, .others_wake = 1 }, GD_VERDICT_WAITING, GD_ACTION_LEAVE },
 	{ "as many places as threads are enough",
 	  { BASE, .outside = 0.96, .computing = 0.04, .overlap = 8, .contenders = 8, .contenders_wait = 0.4, .contenders_wake = 1 }, GD_VERDICT_WAITING, GD_ACTION_LEAVE },
 	{ "input through one pipe comes at its own pace",
