@@ -312,6 +312,7 @@ void gd_lock_released(struct gd_local *self, const struct gd_release *release, u
 
 	if (!row)
 		return;
+	self->slot->wakes++;
 	if (is_signal(row, &release->held)) {
 		book_signal(self, release, returns_to);
 		return;

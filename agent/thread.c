@@ -77,6 +77,7 @@ static void fold(const struct gd_thread *slot)
 	FOLD(cpu_ns);
 	FOLD(run_delay_ns);
 	FOLD(yields);
+	FOLD(wakes);
 	__atomic_fetch_add(&row->life, slot->ended - slot->born, __ATOMIC_RELAXED);
 	__atomic_fetch_add(&row->threads, 1, __ATOMIC_RELAXED);
 }

@@ -7,6 +7,8 @@
 #include "clock.h"
 #include <string.h>
 
+#define CREDIT_MAX 10 /* instants that earlier CPU time may be spent on */
+
 static const uint8_t class_of[GD_CAUSE_MAX] = {
 #define CLASS(name, number, class, words) [number] = GD_CLASS_##class,
 	GD_CAUSES(CLASS)
@@ -33,7 +35,8 @@ bool gd_joint_cause_at(const struct gd_thread *slot, uint64_t instant, uint16_t 
 	if (slot->born > instant)
 		return false;
 	*ret_missed = since > instant && since_prev > instant;
-	*ret_cause = since <= instant ? cause : cause_prev;
+	/* What it does now is a fair look; what it did before its last change is mostly the brief. */
+	*ret_cause = since <= instant || *ret_missed ? cause : cause_prev;
 	if (*ret_cause >= GD_CAUSE_MAX)
 		*ret_cause = GD_CAUSE_OTHER;
 	return true;
@@ -51,6 +54,7 @@ static void add_outside(struct gd_picture *picture, uint32_t operations, bool is
 struct candidates {
 	uint32_t slots[GD_JOINT_ASKED_MAX];
 	bool holds_gil[GD_JOINT_ASKED_MAX];
+	bool is_file[GD_JOINT_ASKED_MAX]; /* in a call for a file since the last look */
 	size_t count;
 };
 
@@ -91,6 +95,34 @@ static bool is_inside(const struct gd_target *target, const struct gd_thread *sl
 	return cause == GD_CAUSE_CHILD && world->has_followed_child(world->arg, target);
 }
 
+/*
+ * A read from the page cache, a byte for a neighbour: the agent books it as a wait, and beside it
+ * what of it was spent on the CPU.  That is a credit to be spent here on instants, one by one, so
+ * that in the picture as many of them compute as really did.  One that goes on since the last look
+ * has no books yet: spend says that the kernel saw it on a CPU.
+ */
+static bool spend_credit(struct gd_target *target, uint32_t index, uint64_t instant, bool spend)
+{
+	const struct gd_thread *slot = &target->threads[index];
+	struct gd_slot_memory *memory = &target->memory[index];
+	int64_t between = (int64_t)(instant - target->pictured_ticks);
+	uint64_t sum = 0;
+
+	for (unsigned int cause = 0; cause < GD_CAUSE_COUNT; cause++)
+		sum += cause != GD_CAUSE_GIL ? slot->cpu_in[cause] : 0;
+	if (sum > memory->wait_cpu)
+		memory->wait_credit += (int64_t)(sum - memory->wait_cpu);
+	memory->wait_cpu = sum;
+	if (!target->pictured_ticks || between <= 0)
+		return spend;
+	if (memory->wait_credit > CREDIT_MAX * between)
+		memory->wait_credit = CREDIT_MAX * between;
+	if (!spend && memory->wait_credit < between)
+		return false;
+	memory->wait_credit -= between;
+	return true;
+}
+
 static void add_waiting(struct gd_picture *picture, const struct gd_target *target,
 			const struct gd_thread *slot, uint16_t cause,
 			const struct gd_joint_world *world)
@@ -124,13 +156,20 @@ static void add_waiting(struct gd_picture *picture, const struct gd_target *targ
 }
 
 static void add_thread(struct gd_picture *picture, struct candidates *candidates,
-		       const struct gd_target *target, uint32_t index, uint16_t cause,
+		       struct gd_target *target, uint32_t index, uint16_t cause, uint64_t instant,
 		       const struct gd_joint_world *world)
 {
 	const struct gd_thread *slot = &target->threads[index];
 	bool computes = cause == GD_CAUSE_CPU_GIL || cause == GD_CAUSE_CPU_FREE;
+	bool is_long_file = cause == GD_CAUSE_FILE && target->pictured_ticks &&
+			    slot->since <= target->pictured_ticks;
 
-	if (!computes) {
+	if (!computes && cause != GD_CAUSE_GIL && !is_long_file &&
+	    spend_credit(target, index, instant, false)) {
+		add_computing(picture, GD_ON_CPU, slot->gil != 0, slot->gil == 1);
+		return;
+	}
+	if (!computes && (!is_long_file || candidates->count == GD_JOINT_ASKED_MAX)) {
 		add_waiting(picture, target, slot, cause, world);
 		return;
 	}
@@ -138,12 +177,14 @@ static void add_thread(struct gd_picture *picture, struct candidates *candidates
 		add_computing(picture, GD_ON_CPU, cause == GD_CAUSE_CPU_GIL, false);
 		return;
 	}
+	candidates->is_file[candidates->count] = is_long_file;
 	candidates->holds_gil[candidates->count] = cause == GD_CAUSE_CPU_GIL;
 	candidates->slots[candidates->count++] = index;
 }
 
 static void add_candidates(struct gd_picture *picture, const struct candidates *candidates,
-			   struct gd_target *target, const struct gd_joint_world *world)
+			   struct gd_target *target, uint64_t instant,
+			   const struct gd_joint_world *world)
 {
 	enum gd_on_cpu answers[GD_JOINT_ASKED_MAX];
 
@@ -151,6 +192,10 @@ static void add_candidates(struct gd_picture *picture, const struct candidates *
 	for (size_t i = 0; i < candidates->count; i++) {
 		bool holds_gil = candidates->holds_gil[i];
 
+		if (candidates->is_file[i] && answers[i] == GD_BLOCKED)
+			answers[i] = GD_BLOCKED_DISK; /* of a network, say */
+		if (candidates->is_file[i] && answers[i] == GD_ON_CPU)
+			spend_credit(target, candidates->slots[i], instant, true);
 		add_computing(picture, answers[i], holds_gil,
 			      holds_gil && target->threads[candidates->slots[i]].gil == 1);
 	}
@@ -188,13 +233,14 @@ void gd_picture_take(struct gd_target *target, uint64_t instant, const struct gd
 		    !gd_joint_cause_at(slot, instant, &cause, &missed))
 			continue;
 		target->process->samples_missed += missed;
-		add_thread(&picture, &candidates, target, i, cause, world);
+		add_thread(&picture, &candidates, target, i, cause, instant, world);
 	}
-	add_candidates(&picture, &candidates, target, world);
+	add_candidates(&picture, &candidates, target, instant, world);
 	note_phase(target->process, &picture);
 	picture.outside_processes = picture.outside > 0;
 	picture.computing_processes = picture.computing + picture.starved > 0;
 	target->process->samples++;
+	target->pictured_ticks = instant;
 	*ret_picture = picture;
 }
 

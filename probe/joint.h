@@ -22,8 +22,7 @@ typedef void gd_joint_ask_fn(struct gd_target *target, const uint32_t *slots, si
 
 /*
  * What the thread in a slot did at instant (ticks).  False: it did not exist then.  A slot that
- * changed more than once since is taken for what it did just before the last change and *ret_missed
- * is set.
+ * changed more than once since is taken for what it does now and *ret_missed is set.
  */
 bool gd_joint_cause_at(const struct gd_thread *slot, uint64_t instant, uint16_t *ret_cause,
 		       bool *ret_missed);

@@ -105,6 +105,10 @@ static enum gd_on_cpu answer(struct gd_target *target, uint32_t index, bool stoo
 
 	if (memory->tid != slot->tid)
 		*memory = (struct gd_slot_memory){ .tid = slot->tid };
+	if (is_old && slot->cause == GD_CAUSE_FILE) { /* the call has gone on since then */
+		by_kernel = by_state(read_state(target, slot->tid));
+		return slot->since == since ? by_kernel : GD_BLOCKED;
+	}
 	if (is_old)
 		ran = by_window(target, index);
 	else

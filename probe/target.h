@@ -24,6 +24,8 @@ struct gd_slot_memory {
 	uint64_t window_run_ns;   /* what it had run by then */
 	double ran;               /* share of the last whole window that it ran */
 	struct gd_books books[2]; /* by GD_CAUSE_CPU_* */
+	uint64_t wait_cpu;        /* ticks on a CPU inside waits, so far; without those for a GIL */
+	int64_t wait_credit;      /* of them, not yet in the picture; below zero: too many there */
 };
 
 struct gd_on_cpu_when;
@@ -43,6 +45,7 @@ struct gd_target {
 	struct gd_slot_memory *memory;      /* GD_THREAD_CAPACITY, sparse */
 	uint64_t planned_ns;                /* the last instant that was planned, CLOCK_MONOTONIC */
 	uint64_t asked_ticks, asked_cpu_ns; /* the last instant, and the CPU clock then */
+	uint64_t pictured_ticks;            /* the last instant that a picture was taken of */
 	uint32_t next_slot;                 /* round robin of the slower readings */
 	int throttle_fd;                    /* cpu.stat of the cgroup with the quota; -1: none */
 	uint64_t throttled_base_ns;         /* what it said when we came */

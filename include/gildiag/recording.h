@@ -271,7 +271,8 @@ struct gd_thread {
 	uint32_t first_stack;  /* 1 + index of the first stack that was sampled; 0: none */
 	uint32_t reserved1;
 	uint64_t pipe_bytes; /* through pipes, own ones too */
-	uint64_t reserved0[2];
+	uint64_t wakes;      /* locks given back, or signals sent, while others waited for them */
+	uint64_t reserved0[1];
 
 	/* Writer: the sampler. */
 	char name[16];

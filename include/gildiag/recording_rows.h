@@ -27,7 +27,8 @@ struct gd_ended {
 	uint64_t cpu_ns;
 	uint64_t run_delay_ns;
 	uint64_t yields;
-	uint64_t reserved[3];
+	uint64_t wakes;
+	uint64_t reserved[2];
 };
 GD_ASSERT_SIZE(gd_ended, 896);
 

@@ -14,6 +14,18 @@ static double did_s(const struct gd_judged *judged)
 	       judged->classes.s[GD_CLASS_TIMER_WAIT] + judged->classes.s[GD_CLASS_NO_CPU];
 }
 
+#define WORTH_NAMING 0.05 /* of the judged time */
+
+static bool names_gil_holder(const struct gd_judged *judged)
+{
+	const struct gd_verdict *verdict = &judged->verdict;
+
+	return verdict->advice.action == GD_ACTION_FREE_GIL ||
+	       (verdict->advice.action == GD_ACTION_PROCESSES &&
+		verdict->class == GD_VERDICT_COMPUTING &&
+		judged->facts.gil_waiters >= WORTH_NAMING);
+}
+
 /* Who holds what the others wait for, if it was seen. */
 static const struct gd_place *find_holder(const struct gd_judged *judged)
 {
@@ -23,9 +35,34 @@ static const struct gd_place *find_holder(const struct gd_judged *judged)
 
 	if (judged->verdict.advice.action == GD_ACTION_FIX_LOCK && lock)
 		holder = gd_locks_holder(lock->holders, lock->holder_count);
-	if (judged->verdict.advice.action == GD_ACTION_FREE_GIL && process->gil_count)
+	if (names_gil_holder(judged) && process->gil_count)
 		holder = gd_locks_holder(process->gils[0].holders, process->gils[0].holder_count);
 	return holder ? holder->place : NULL;
+}
+
+/*
+ * Where it waits.  Of a child without source, the line that waits for that child says more than an
+ * address in it.
+ */
+static const struct gd_hot *find_wait(const struct gd_judged *judged, unsigned int class)
+{
+	double least_s = WORTH_NAMING * judged->facts.active_s;
+	const struct gd_hot *hot = gd_hot_of_class(&judged->lines, class, least_s);
+	const struct gd_hot *parent = gd_hot_of_class(&judged->lines, GD_CLASS_CHILD_WAIT, least_s);
+
+	return parent && *parent->place->file && (!hot || !*hot->place->file) ? parent : hot;
+}
+
+/* Where a pool's results are awaited, or what comes through a pipe. */
+static const struct gd_hot *find_pool(const struct gd_judged *judged)
+{
+	double least_s = WORTH_NAMING * judged->facts.active_s;
+	const struct gd_hot *lock = gd_hot_of_class(&judged->lines, GD_CLASS_LOCK_WAIT, least_s);
+	const struct gd_hot *pipe = gd_hot_of_class(&judged->lines, GD_CLASS_IO_WAIT, least_s);
+
+	if (!lock || !pipe)
+		return lock ? lock : pipe;
+	return lock->place->is_library <= pipe->place->is_library ? lock : pipe;
 }
 
 /* The line that the advice is about: where it waits, or who holds the lock. */
@@ -43,17 +80,25 @@ static void find_where(struct gd_judged *judged)
 		judged->where = f->lock->place;
 		return;
 	case GD_ACTION_PROCESSES:
-		if (judged->verdict.class == GD_VERDICT_COMPUTING)
-			class = GD_CLASS_GIL_WAIT; /* threads that fight for it name what they ran
-						    */
+		if (judged->verdict.class != GD_VERDICT_COMPUTING)
+			break;
+		return; /* whom the others waited for, if they did */
+	case GD_ACTION_RAISE_LIMIT:
+		class = GD_CLASS_LOCK_WAIT;
 		break;
 	case GD_ACTION_THREADS:
+		if (judged->verdict.class == GD_VERDICT_COMPUTING)
+			return; /* not what waits is to be changed */
+		break;
+	case GD_ACTION_LARGER_TASKS:
+	case GD_ACTION_FIX_MEMORY:
+		judged->where_hot = find_pool(judged);
+		judged->where = judged->where_hot ? judged->where_hot->place : NULL;
+		return;
 	case GD_ACTION_ASYNCIO:
 	case GD_ACTION_FREE_GIL:
 	case GD_ACTION_FIX_IO:
 	case GD_ACTION_FIX_SPIN:
-	case GD_ACTION_LARGER_TASKS:
-	case GD_ACTION_FIX_MEMORY:
 		break;
 	case GD_ACTION_LOOK_IN_CHILD:
 		class = GD_CLASS_CHILD_WAIT;
@@ -64,7 +109,7 @@ static void find_where(struct gd_judged *judged)
 	case GD_ACTION_MORE_CPU:
 		return;
 	}
-	judged->where_hot = gd_hot_of_class(&judged->lines, class);
+	judged->where_hot = find_wait(judged, class);
 	judged->where = judged->where_hot ? judged->where_hot->place : NULL;
 }
 

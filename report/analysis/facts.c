@@ -215,7 +215,7 @@ static double work_s(const struct gd_thread_model *thread)
 /* Threads that work as much as any other and are often kept from it by a lock. */
 static void count_contenders(const struct gd_process_model *process, struct gd_facts *facts)
 {
-	double most_s = 0, waits = 0;
+	double most_s = 0, waits = 0, wait_s = 0, all_waits = 0, wakes = 0, others_wake = 0;
 
 	for (size_t i = 0; i < process->thread_count; i++) {
 		const struct gd_thread_model *thread = &process->threads[i];
@@ -227,34 +227,58 @@ static void count_contenders(const struct gd_process_model *process, struct gd_f
 		double per_thread_s = work_s(thread) / (double)thread->threads;
 
 		if (per_thread_s < 0.2 * most_s ||
-		    lock_wait_s(&thread->times) < 0.25 * thread->times.life_s)
+		    lock_wait_s(&thread->times) < 0.25 * thread->times.life_s) {
+			others_wake += (double)thread->times.wakes;
 			continue;
+		}
 		facts->contenders += (unsigned int)thread->threads;
+		wait_s += lock_wait_s(&thread->times);
+		all_waits += lock_waits(&thread->times);
+		wakes += (double)thread->times.wakes;
 		waits = fmax(waits, lock_waits(&thread->times) / (double)thread->threads);
 	}
 	for (size_t i = 0; i < process->thread_count; i++) {
 		const struct gd_thread_model *thread = &process->threads[i];
 
-		if (work_s(thread) < 0.2 * most_s && lock_waits(&thread->times) >= 0.5 * waits)
+		if (work_s(thread) < 0.2 * most_s && (double)thread->times.wakes >= 0.5 * waits)
 			facts->has_coordinator = true;
 	}
+	facts->contenders_wait = ratio(wait_s, facts->active_s);
+	facts->contenders_wake = ratio(wakes, all_waits);
+	facts->others_wake = ratio(others_wake, all_waits);
 }
 
 /*
- * A mutex is a lock.  A semaphore is one if who acquired it gave it back, a signal otherwise.  A
- * condition is a hand-over: among threads that all work it makes them take turns.
+ * A semaphore serves as a lock where who acquired it gave it back, and where these holds explain
+ * the waits: a worker that sends work to the next, or the last word to all, holds nothing.  Where
+ * one thread only waits, it waits for another's end: that one holds the semaphore while it lives.
  */
-static bool is_lock(const struct gd_lock_model *lock, const struct gd_facts *facts)
+static bool is_held(const struct gd_process_model *process, const struct gd_lock_model *lock,
+		    const struct gd_facts *facts)
+{
+	double given_back = ratio((double)lock->released, (double)(lock->released + lock->posted));
+	double threads = 0;
+
+	for (size_t i = 0; i < process->thread_count; i++)
+		threads += (double)process->threads[i].threads;
+	return lock->waits >= LOCK_WAITS_MIN && given_back > 0.5 &&
+	       threads * lock->hold_s >= 0.5 * given_back * lock->wait_s &&
+	       (facts->contenders >= 2 || lock->wait_s >= 1.5 * facts->active_s);
+}
+
+/*
+ * A mutex is a lock, a semaphore may be one.  A condition is a hand-over: among threads that all
+ * work it makes them take turns.
+ */
+static bool is_lock(const struct gd_process_model *process, const struct gd_lock_model *lock,
+		    const struct gd_facts *facts)
 {
 	switch (lock->cause) {
 	case GD_CAUSE_MUTEX:
 	case GD_CAUSE_RWLOCK:
 		return true;
 	case GD_CAUSE_SEM:
-		/*
-		 * Waited for once, it is a thread's end: the thread holds it as long as it lives.
-		 */
-		return lock->released > lock->posted && lock->waits >= LOCK_WAITS_MIN;
+		return is_held(process, lock, facts);
 	case GD_CAUSE_COND:
 	case GD_CAUSE_FUTEX:
 		return facts->contenders >= 2 && !facts->has_coordinator;
@@ -268,7 +292,8 @@ static void find_lock(const struct gd_process_model *process, struct gd_facts *f
 	for (size_t i = 0; i < process->lock_count; i++) {
 		const struct gd_lock_model *lock = &process->locks[i];
 
-		if (is_lock(lock, facts) && (!facts->lock || lock->wait_s > facts->lock->wait_s))
+		if (is_lock(process, lock, facts) &&
+		    (!facts->lock || lock->wait_s > facts->lock->wait_s))
 			facts->lock = lock;
 	}
 	if (facts->lock)
@@ -297,6 +322,26 @@ static void gather_threads(const struct gd_process_model *process, struct gd_fac
 	facts->yields_per_s = ratio(yields, facts->wall_s);
 	count_contenders(process, facts);
 	find_lock(process, facts);
+}
+
+/* What is read from one pipe comes in the order and at the pace of who writes it. */
+static void gather_descriptors(const struct gd_process_model *process, struct gd_facts *facts)
+{
+	double pipes_s = 0, longest_s = 0, file_cpu_s = 0, waited_s = 0;
+
+	for (size_t i = 0; i < process->thread_count; i++) {
+		const struct gd_times *times = &process->threads[i].times;
+
+		pipes_s += off_cpu_s(times, GD_CAUSE_PIPE);
+		file_cpu_s += times->cpu_in_s[GD_CAUSE_FILE];
+		for (unsigned int cause = 0; cause < GD_CAUSE_COUNT; cause++)
+			waited_s += gd_class_of(cause) == GD_CLASS_IO_WAIT ? off_cpu_s(times, cause)
+									   : 0;
+	}
+	for (size_t i = 0; i < process->pipe_count; i++)
+		longest_s = fmax(longest_s, process->pipes[i].wait_s);
+	facts->stream = ratio(fmin(pipes_s, longest_s), waited_s);
+	facts->file_cpu = ratio(file_cpu_s, facts->active_s);
 }
 
 /* ---- Processes ------------------------------------------------------------------------------- */
@@ -362,6 +407,7 @@ struct gd_facts gd_facts_gather(const struct gd_process_model *process, bool is_
 	facts.files = ratio(sums.files_s, sums.kind_s[OUTSIDE]);
 	facts.holder_waits = ratio(sums.holder_waits_s, active_s);
 	gather_threads(process, &facts);
+	gather_descriptors(process, &facts);
 	if (is_tree) {
 		facts.outside_processes = ratio(sums.outside_processes_s, sums.kind_s[OUTSIDE]);
 		facts.computing_processes =

@@ -36,16 +36,21 @@ struct gd_facts {
 	double gil_held, gil_wanted, gil_waiters; /* shares of judged time; mean threads in line */
 
 	/* While waiting. */
-	double overlap;      /* operations outstanding outside */
-	double sleepers;     /* threads asleep at once, counted to two */
-	double looped;       /* share waited for by poll and the like */
-	double files;        /* share that is files only */
+	double overlap;  /* operations outstanding outside */
+	double sleepers; /* threads asleep at once, counted to two */
+	double looped;   /* share waited for by poll and the like */
+	double files;    /* share that is files only */
+	double stream;   /* of all waits outside, the share for one pipe that others write into */
+	double file_cpu; /* of the judged time, spent on the CPU inside calls for files */
 	double holder_waits; /* of the judged time: who holds the GIL waits, others want it */
 	double held_waits;   /* of all the time waited outside, the share with the GIL held */
 
 	/* Threads and locks. */
 	unsigned int contenders; /* threads that work and spend a good part in lock waits */
-	bool has_coordinator;    /* a thread that does not work, but waits as often as they do */
+	bool has_coordinator; /* a thread that does not work, but ends waits as often as they wait */
+	double contenders_wait; /* mean number of them that wait for a lock */
+	double contenders_wake; /* waits for locks that they ended, per wait of their own */
+	double others_wake;     /* that all other threads ended, per wait of theirs */
 	const struct gd_lock_model *lock; /* the one that cost most, NULL: none */
 	double lock_waiters;              /* mean threads waiting for it */
 	double operations;                /* waits outside that took a millisecond, roughly */

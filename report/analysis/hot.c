@@ -140,12 +140,19 @@ int gd_hot_functions(const struct gd_process_model *process, struct gd_pool *poo
 	return 0;
 }
 
-const struct gd_hot *gd_hot_of_class(const struct gd_hots *hots, unsigned int class)
+const struct gd_hot *gd_hot_of_class(const struct gd_hots *hots, unsigned int class, double least_s)
 {
 	const struct gd_hot *best = NULL;
 
-	for (size_t i = 0; i < hots->count; i++)
-		if (hots->list[i].s[class] > (best ? best->s[class] : 0))
-			best = &hots->list[i];
+	for (size_t i = 0; i < hots->count; i++) {
+		const struct gd_hot *hot = &hots->list[i];
+
+		if (hot->s[class] <= 0 || hot->s[class] < least_s)
+			continue;
+		if (!best || best->place->is_library > hot->place->is_library ||
+		    (best->place->is_library == hot->place->is_library &&
+		     hot->s[class] > best->s[class]))
+			best = hot;
+	}
 	return best;
 }

@@ -30,7 +30,11 @@ int gd_hot_functions(const struct gd_process_model *process, struct gd_pool *poo
 /* The place of a stack that a user would call his own; its innermost one where there is none. */
 const struct gd_place *gd_hot_own_place(const struct gd_stack_model *stack);
 
-/* The hottest of a class, NULL: nothing was sampled there. */
-const struct gd_hot *gd_hot_of_class(const struct gd_hots *hots, unsigned int class);
+/*
+ * The hottest of a class, the program's own lines before those of libraries; NULL: none where as
+ * much was waited.
+ */
+const struct gd_hot *gd_hot_of_class(const struct gd_hots *hots, unsigned int class,
+				     double least_s);
 
 #endif

@@ -31,8 +31,16 @@ int gd_locks_rank(const struct gd_process_model *process, struct gd_pool *pool,
 
 const struct gd_holder_model *gd_locks_holder(const struct gd_holder_model *holders, size_t count)
 {
-	for (size_t i = 0; i < count; i++)
-		if (holders[i].place)
-			return &holders[i];
-	return NULL;
+	const struct gd_holder_model *worst = NULL;
+
+	for (size_t i = 0; i < count; i++) {
+		const struct gd_holder_model *holder = &holders[i];
+
+		if (!holder->place)
+			continue;
+		if (!holder->place->is_library)
+			return holder; /* they come worst first */
+		worst = worst ? worst : holder;
+	}
+	return worst;
 }

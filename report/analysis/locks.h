@@ -17,7 +17,10 @@ struct gd_locks {
 int gd_locks_rank(const struct gd_process_model *process, struct gd_pool *pool,
 		  struct gd_locks *ret_locks);
 
-/* Who is most to blame; NULL: nobody whose place is known. */
+/*
+ * Who is most to blame, the program's own lines before a library's; NULL: nobody whose place is
+ * known.  holders: worst first.
+ */
 const struct gd_holder_model *gd_locks_holder(const struct gd_holder_model *holders, size_t count);
 
 #endif

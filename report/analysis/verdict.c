@@ -11,13 +11,15 @@
 #include "verdict.h"
 #include <math.h>
 
-#define PURE          0.8
-#define OVERLAPPED    1.5
-#define PARALLEL      0.8    /* of the CPUs */
-#define SERIAL        1.3    /* threads at work at once, at most */
-#define MANY_OPS      150.0  /* useful concurrency from which threads are a burden */
-#define TINY_TASK_S   100e-6 /* of CPU per use of a pipe: a task of a pool uses four */
-#define LARGE_PICKLES 50e6   /* bytes through pipes per second of CPU */
+#define PURE           0.8
+#define OVERLAPPED     1.5
+#define PARALLEL       0.8    /* of the CPUs */
+#define SERIAL         1.3    /* threads at work at once, at most */
+#define MANY_OPS       150.0  /* useful concurrency from which threads are a burden */
+#define TINY_TASK_S    100e-6 /* of CPU per use of a pipe: a task of a pool uses four */
+#define TINY_MESSAGE_S 20e-6  /* the same without pickling: two processes wake each other in half */
+#define TINY_MESSAGE   4096.0 /* bytes */
+#define LARGE_PICKLES  50e6   /* bytes through pipes per second of CPU */
 
 #define THIN_S        0.1 /* an interpreter alone starts and ends in half of that */
 #define THIN_INSTANTS 20
@@ -100,11 +102,15 @@ static bool is_starved(const struct gd_facts *f)
 	return f->computing >= 0.5 && f->starved >= 0.3 && f->wanting <= 1.25 * fmax(1, f->cpus);
 }
 
-/* Every task costs the queues and the pickling more than it can gain. */
+/* Every task, or message, costs more to hand over than it can gain. */
 static bool has_tiny_tasks(const struct gd_facts *f)
 {
-	return f->computing_processes > 0 && f->is_python && f->pipe_calls >= 1000 &&
-	       f->computing >= 0.6 && f->cpu_per_pipe_call_s < TINY_TASK_S;
+	double bytes = f->pipe_bytes_per_cpu_s * f->cpu_per_pipe_call_s;
+
+	if (f->computing_processes <= 0 || f->pipe_calls < 1000 || f->computing < 0.6)
+		return false;
+	return f->is_python ? f->cpu_per_pipe_call_s < TINY_TASK_S
+			    : f->cpu_per_pipe_call_s < TINY_MESSAGE_S && bytes < TINY_MESSAGE;
 }
 
 static bool has_large_pickles(const struct gd_facts *f)
@@ -134,11 +140,14 @@ static bool computes_free(const struct gd_facts *f)
 	return class_of(f) == GD_VERDICT_COMPUTING;
 }
 
-/* A child that nobody followed computes, while this one waits for it, or sleeps between looks. */
+/*
+ * A child that nobody followed computes, while this one waits for it or for what it writes, or
+ * sleeps between looks.
+ */
 static bool child_computes(const struct gd_facts *f)
 {
 	return class_of(f) == GD_VERDICT_WAITING && f->unfollowed >= 0.5 &&
-	       f->child + f->sleeping >= 0.5;
+	       f->child + f->sleeping + f->stream * f->outside >= 0.5;
 }
 
 /* Processes of a pool that wait, one operation each: threads would overlap the same. */
@@ -171,8 +180,27 @@ static bool sleeps_in_turn(const struct gd_facts *f)
 
 static bool waits_for_files(const struct gd_facts *f)
 {
-	/* Half of the time is enough: the CPU that goes with it is the kernel's, for the same files. */
-	return class_of(f) != GD_VERDICT_COMPUTING && f->outside >= 0.5 && f->files >= PURE;
+	return class_of(f) != GD_VERDICT_COMPUTING && f->outside + f->file_cpu >= 0.5 &&
+	       f->files >= PURE;
+}
+
+/*
+ * Threads that work wait for a place that others of them give back, not for work that somebody
+ * hands out: a semaphore, a pool of connections.
+ */
+static bool is_limited(const struct gd_facts *f)
+{
+	return class_of(f) == GD_VERDICT_WAITING && f->outside >= 0.5 && f->contenders >= 2 &&
+	       f->contenders > f->overlap + 1 && !f->has_coordinator && f->contenders_wait >= 1 &&
+	       f->contenders_wait >= 0.5 * f->overlap && f->contenders_wake >= 0.5 &&
+	       f->others_wake < 0.5;
+}
+
+/* Input from elsewhere, through one pipe: no model of concurrency brings it sooner. */
+static bool waits_for_a_stream(const struct gd_facts *f)
+{
+	return class_of(f) == GD_VERDICT_WAITING && f->outside >= 0.5 && f->stream >= PURE &&
+	       f->overlap < OVERLAPPED;
 }
 
 static bool waits_overlapped(const struct gd_facts *f)
@@ -274,10 +302,14 @@ static const struct rule rules[] = {
 	{ "sleeping-in-turn", sleeps_in_turn,        GD_ACTION_THREADS,        { GD_ACTION_LEAVE, GD_ACTION_ASYNCIO }, EV(SLEEPING) },
 	/* proved by files, flipped by wait-serial */
 	{ "waiting-files",    waits_for_files,       GD_ACTION_FIX_IO,         { GD_ACTION_THREADS },            EV(WAITING) | EV(FILES) },
+	/* proved by limit, flipped by hand-out */
+	{ "limited",          is_limited,            GD_ACTION_RAISE_LIMIT,    { GD_ACTION_LEAVE },              EV(WAITING) | EV(OVERLAP) | EV(LIMITED) },
+	/* proved by stream, flipped by wait-serial */
+	{ "waiting-stream",   waits_for_a_stream,    GD_ACTION_LEAVE,          { 0 },                            EV(WAITING) | EV(STREAM) },
 	/* proved by fetch-processes, flipped by fetch-threads */
 	{ "waiting-in-processes", waits_in_processes, GD_ACTION_THREADS,       { GD_ACTION_LEAVE },              EV(WAITING) | EV(OVERLAP) | EV(PROCESSES) },
 	/* proved by fetch-threads, flipped by fetch-serial */
-	{ "waiting-overlapped", waits_overlapped,    GD_ACTION_LEAVE,          { 0 },                            EV(WAITING) | EV(OVERLAP) },
+	{ "waiting-overlapped", waits_overlapped,    GD_ACTION_LEAVE,          { GD_ACTION_THREADS },                            EV(WAITING) | EV(OVERLAP) },
 	/* proved by loop-serial, flipped by loop-gather */
 	{ "waiting-loop",     waits_in_a_loop,       GD_ACTION_ASYNCIO,        { GD_ACTION_THREADS },            EV(WAITING) | EV(OVERLAP) },
 	/* proved by wait-long, flipped by wait-serial */
@@ -323,6 +355,10 @@ double gd_verdict_value(const struct gd_facts *f, enum gd_evidence evidence)
 		return f->child;
 	case GD_EVIDENCE_FILES:
 		return f->files;
+	case GD_EVIDENCE_STREAM:
+		return f->stream;
+	case GD_EVIDENCE_LIMITED:
+		return f->contenders_wait;
 	case GD_EVIDENCE_STARVED:
 		return f->starved;
 	case GD_EVIDENCE_LOCK:
@@ -389,6 +425,7 @@ static unsigned int workers_for(const struct gd_facts *f, enum gd_action action)
 	case GD_ACTION_FIX_SPIN:
 	case GD_ACTION_LARGER_TASKS:
 	case GD_ACTION_FIX_MEMORY:
+	case GD_ACTION_RAISE_LIMIT:
 		break;
 	}
 	return 0;
@@ -479,6 +516,21 @@ static enum gd_confidence judge_confidence(const struct gd_facts *facts)
 	return GD_CONFIDENCE_HIGH;
 }
 
+/* Waits that overlap already may overlap more, if there is room and threads are what does it. */
+bool gd_verdict_has_room(const struct gd_facts *f)
+{
+	return f->looped < 0.5 && fmin(32, useful_concurrency(f)) >= 2 * f->overlap;
+}
+
+/* Is this an alternative to the first choice? */
+static bool is_open(const struct gd_facts *f, enum gd_action first, enum gd_action action)
+{
+	if (action == first || (action == GD_ACTION_ASYNCIO && !f->is_python))
+		return false;
+	return first != GD_ACTION_LEAVE || action != GD_ACTION_THREADS ||
+	       class_of(f) != GD_VERDICT_WAITING || gd_verdict_has_room(f);
+}
+
 struct gd_verdict gd_verdict_judge(const struct gd_facts *facts)
 {
 	const struct rule *rule = find_rule(facts);
@@ -495,8 +547,7 @@ struct gd_verdict gd_verdict_judge(const struct gd_facts *facts)
 	for (unsigned int i = 0; i < 3 && rule->alternatives[i] != GD_ACTION_CANNOT_SAY; i++) {
 		enum gd_action action = rule->alternatives[i];
 
-		if (action == verdict.advice.action ||
-		    (action == GD_ACTION_ASYNCIO && !facts->is_python))
+		if (!is_open(facts, verdict.advice.action, action))
 			continue;
 		verdict.alternatives[verdict.alternative_count++] =
 			(struct gd_advice){ action, workers_for(facts, action) };

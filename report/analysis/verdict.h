@@ -28,6 +28,7 @@ enum gd_action {
 	GD_ACTION_FIX_SPIN,
 	GD_ACTION_LARGER_TASKS,
 	GD_ACTION_FIX_MEMORY,
+	GD_ACTION_RAISE_LIMIT,
 };
 
 enum gd_confidence { GD_CONFIDENCE_LOW, GD_CONFIDENCE_MEDIUM, GD_CONFIDENCE_HIGH };
@@ -43,8 +44,10 @@ enum gd_confidence { GD_CONFIDENCE_LOW, GD_CONFIDENCE_MEDIUM, GD_CONFIDENCE_HIGH
 	X(LOOP_TIMER, "loop_timer", "share")                                                       \
 	X(CHILD, "child", "share")                                                                 \
 	X(FILES, "files", "share")                                                                 \
+	X(STREAM, "stream", "share")                                                               \
 	X(STARVED, "starved", "share")                                                             \
 	X(LOCK, "lock_waiters", "threads")                                                         \
+	X(LIMITED, "limited_threads", "threads")                                                   \
 	X(HELD_WAITS, "waits_holding_gil", "share")                                                \
 	X(IDLE, "idle", "share")                                                                   \
 	X(UNSEEN, "unseen", "share")                                                               \
@@ -91,6 +94,9 @@ struct gd_ceilings {
 
 struct gd_verdict gd_verdict_judge(const struct gd_facts *facts);
 struct gd_ceilings gd_verdict_ceilings(const struct gd_facts *facts);
+
+/* More waits at once than there were may be of use, as far as this side is concerned. */
+bool gd_verdict_has_room(const struct gd_facts *facts);
 
 /* The value of a piece of evidence. */
 double gd_verdict_value(const struct gd_facts *facts, enum gd_evidence evidence);

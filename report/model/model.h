@@ -25,6 +25,7 @@ struct gd_times {
 	double run_delay_s; /* by the kernel */
 	uint64_t major_faults;
 	uint64_t yields;
+	uint64_t wakes; /* of threads that waited for a lock or a signal */
 	double life_s;
 };
 

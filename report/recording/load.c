@@ -81,6 +81,7 @@ static void load_thread(const struct gd_thread *slot, const struct gd_clock_map 
 		1e9;
 	times->major_faults = slot->seen_major_faults;
 	times->yields = slot->yields;
+	times->wakes = slot->wakes;
 	times->life_s = life_end_s - gd_clock_at_s(map, slot->born);
 	if (!(times->life_s >= 0))
 		times->life_s = 0;
@@ -105,6 +106,7 @@ static void load_ended(const struct gd_ended *row, const struct gd_clock_map *ma
 	times->cpu_s = (double)row->cpu_ns / 1e9;
 	times->run_delay_s = (double)row->run_delay_ns / 1e9;
 	times->yields = row->yields;
+	times->wakes = row->wakes;
 	times->life_s = gd_clock_span_s(map, row->life);
 }
 

@@ -82,6 +82,7 @@ static void close_thread(struct gd_thread *row, const struct since *since)
 		less(&(now)->cpu_ns, (then)->cpu_ns);                                              \
 		less(&(now)->run_delay_ns, (then)->run_delay_ns);                                  \
 		less(&(now)->yields, (then)->yields);                                              \
+		less(&(now)->wakes, (then)->wakes);                                                \
 	} while (0)
 
 static void less_thread(struct gd_thread *now, struct gd_thread *then, const struct since *since)

@@ -111,13 +111,13 @@ static void print_where(const struct page *page, const struct gd_judged *judged)
 		return;
 	gd_place_text(judged->where, page->style->utf8, 48, place, sizeof(place));
 	fprintf(page->out, "   at %s%s%s", bold(page), place, plain(page));
-	if (hot && judged->verdict.class == GD_VERDICT_COMPUTING)
-		fprintf(page->out, ", where threads want the GIL");
-	else if (hot)
+	if (hot)
 		fprintf(page->out, ": %s %s", cause_words(hot->cause),
 			format_s(hot->s[gd_class_of(hot->cause)], waited));
 	else if (judged->is_holder)
 		fprintf(page->out, ", which holds it");
+	else if (judged->verdict.advice.action == GD_ACTION_PROCESSES)
+		fprintf(page->out, ", which holds the GIL while others want it");
 	fputc('\n', page->out);
 }
 

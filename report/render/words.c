@@ -35,6 +35,7 @@ const char *gd_words_action(enum gd_action action)
 		[GD_ACTION_FIX_SPIN] = "fix-spin",
 		[GD_ACTION_LARGER_TASKS] = "larger-tasks",
 		[GD_ACTION_FIX_MEMORY] = "fix-memory",
+		[GD_ACTION_RAISE_LIMIT] = "raise-limit",
 	};
 	/* clang-format on */
 
@@ -149,7 +150,11 @@ void gd_words_headline(const struct gd_judged *judged, char *buf, size_t size_by
 		computing_headline(f, buf, size_bytes);
 		return;
 	case GD_VERDICT_WAITING:
-		waiting_headline(f, buf, size_bytes);
+		if (judged->verdict.advice.action == GD_ACTION_RAISE_LIMIT)
+			snprintf(buf, size_bytes, "WAITING, %.1f operations at once; others queue.",
+				 f->overlap);
+		else
+			waiting_headline(f, buf, size_bytes);
 		return;
 	case GD_VERDICT_MIXED:
 		snprintf(buf, size_bytes, "MIXED: computing %.0f %% of the time, waiting %.0f %%.",
@@ -248,11 +253,19 @@ void gd_words_advice(const struct gd_judged *judged, const struct gd_advice *adv
 		snprintf(buf, size_bytes, "fix the waiting itself: less, larger or later file I/O");
 		return;
 	case GD_ACTION_LARGER_TASKS:
-		snprintf(buf, size_bytes,
-			 "give the pool larger tasks: chunksize, or a batch per task");
+		snprintf(buf, size_bytes, "%s",
+			 f->is_python
+				 ? "give the pool larger tasks: chunksize, or a batch per task"
+				 : "hand over more at once: each message carries next to nothing");
 		return;
 	case GD_ACTION_FIX_MEMORY:
 		snprintf(buf, size_bytes, "move less data: the pool spends its time on pickles");
+		return;
+	case GD_ACTION_RAISE_LIMIT:
+		snprintf(buf, size_bytes,
+			 "raise the limit: %.*f at once go on, %.*f threads wait for a place",
+			 f->overlap < 9.5 ? 1 : 0, f->overlap, f->contenders_wait < 9.5 ? 1 : 0,
+			 f->contenders_wait);
 		return;
 	case GD_ACTION_FIX_SPIN:
 		snprintf(buf, size_bytes,
@@ -292,6 +305,11 @@ static const char *why_leave(const struct gd_verdict *verdict, const struct gd_f
 			       : "The CPUs are busy already: more workers would only share them.";
 	if (f->loop_timer >= 0.5)
 		return "Nothing is outstanding but timers that it set itself.";
+	if (f->stream >= 0.8 && f->overlap < 1.5)
+		return "It reads what another process writes: that one sets the pace.";
+	if (gd_verdict_has_room(f))
+		return "The waits overlap already: more at once gain only where the other side can "
+		       "serve more.";
 	return "The waits overlap already: more of the same gains little.";
 }
 
@@ -323,7 +341,12 @@ static const char *why(const struct gd_verdict *verdict, const struct gd_facts *
 	case GD_ACTION_FIX_IO:
 		return "No model of concurrency makes a disk faster; threads help where it takes "
 		       "requests side by side.";
+	case GD_ACTION_RAISE_LIMIT:
+		return "A semaphore, a pool or a number of connections lets no more go on at once. "
+		       "It gains where the other side can serve more.";
 	case GD_ACTION_LARGER_TASKS:
+		if (!f->is_python)
+			return "Waking the other process costs more than what it is woken for.";
 		return "Whatever a task does, a pool queues it, pickles it and wakes a worker: "
 		       "that costs more than these tasks do.";
 	case GD_ACTION_FIX_MEMORY:
@@ -358,6 +381,8 @@ void gd_words_evidence(const struct gd_reason *reason, char *buf, size_t size_by
 		[GD_EVIDENCE_LOOP_TIMER] = "own timers %.0f %%",
 		[GD_EVIDENCE_CHILD] = "waiting for a child %.0f %%",
 		[GD_EVIDENCE_FILES] = "%.0f %% of the waits are files",
+		[GD_EVIDENCE_STREAM] = "%.0f %% of the waits are for one pipe",
+		[GD_EVIDENCE_LIMITED] = "%.1f threads waiting for a place",
 		[GD_EVIDENCE_STARVED] = "no free CPU %.0f %% of the time one was wanted",
 		[GD_EVIDENCE_LOCK] = "%.1f threads waiting for one lock",
 		[GD_EVIDENCE_HELD_WAITS] = "%.0f %% of the waits hold the GIL",

@@ -1,6 +1,6 @@
-"""Waits for a child that computes, or waits: children.py run|waits|poll|helpers [clean].
+"""Waits for a child that computes, or waits: children.py run|waits|lines|poll|helpers [clean].
 
-run, waits: subprocess.run; poll: Popen.wait with a timeout, which polls up to Python 3.14 (trap 11); helpers:
+run, waits: subprocess.run; lines: what it writes, now and then; poll: Popen.wait with a timeout, which polls up to Python 3.14 (trap 11); helpers:
 a multiprocessing.Queue whose feeder thread sends, and a child that computes (trap 32).  With "clean"
 the child's environment is, so nobody follows it (trap 12).
 """
@@ -27,6 +27,10 @@ def main():
         subprocess.run([sys.executable, "-c", CODE], env=env, check=True)
     elif sys.argv[1] == "waits":
         subprocess.run(["sleep", "0.9"], env=env, check=True)
+    elif sys.argv[1] == "lines":
+        script = "i=0; while [ $i -lt 20 ]; do sleep 0.05; echo $i; i=$((i + 1)); done"
+        with subprocess.Popen(["sh", "-c", script], env=env, stdout=subprocess.PIPE) as writer:
+            assert len(list(writer.stdout)) == 20
     elif sys.argv[1] == "poll":
         subprocess.Popen([sys.executable, "-c", CODE], env=env).wait(timeout=30)
     else:

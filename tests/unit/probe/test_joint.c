@@ -301,8 +301,8 @@ static void a_slot_is_read_as_of_the_instant(void **state)
 		{ 10, 20, 30, 30, true, false, GD_CAUSE_RECV },  /* it began at that tick */
 		{ 10, 20, 30, 29, true, false, GD_CAUSE_MUTEX }, /* changed once since */
 		{ 10, 20, 30, 20, true, false, GD_CAUSE_MUTEX },
-		{ 10, 20, 30, 19, true, true, GD_CAUSE_MUTEX }, /* changed twice: the best guess */
-		{ 10, 20, 30, 10, true, true, GD_CAUSE_MUTEX },
+		{ 10, 20, 30, 19, true, true, GD_CAUSE_RECV }, /* changed twice: as it is now */
+		{ 10, 20, 30, 10, true, true, GD_CAUSE_RECV },
 		{ 10, 20, 30, 9, false, false, 0 }, /* not born yet */
 	};
 
@@ -343,8 +343,58 @@ static void threads_that_changed_twice_are_counted_as_missed(void **state)
 	thread->since = 3000;
 	thread->since_prev = 2000;
 	gd_watched_add(target, GD_CAUSE_RECV)->born = 5000;
-	assert_int_equal(look(NULL).key.sleeping, 1);
+	assert_int_equal(look(NULL).key.outside, 1);
 	assert_int_equal(target->process->samples_missed, 1);
+}
+
+/* ---- Waits on the CPU ------------------------------------------------------------------------ */
+
+static uint32_t looks_that_computed(struct gd_thread *thread, uint64_t cpu_per_look, uint64_t looks,
+				    struct kernel *kernel)
+{
+	uint64_t from = target->pictured_ticks;
+	struct gd_joint_world world = { ask, no_pipe_is_followed, no_child_is_followed, kernel };
+	struct gd_picture picture;
+	uint32_t computed = 0;
+
+	for (uint64_t i = 1; i <= looks; i++) {
+		thread->cpu_in[thread->cause] += cpu_per_look;
+		gd_picture_take(target, from + i * 1000, &world, &picture);
+		assert_int_equal(picture.computing + picture.outside, 1);
+		computed += picture.computing;
+	}
+	return computed;
+}
+
+static void waits_compute_in_as_many_instants_as_they_did(void **state)
+{
+	struct gd_thread *thread = gd_watched_add(target, GD_CAUSE_RECV);
+	struct kernel kernel = { .asked = 0 };
+
+	(void)state;
+	looks_that_computed(thread, 0, 1, &kernel); /* from here on time has a length */
+	assert_in_range(looks_that_computed(thread, 300, 100, &kernel), 29, 30);
+	assert_in_range(looks_that_computed(thread, 0, 100, &kernel), 0, 1);
+	assert_in_range(looks_that_computed(thread, 1000, 50, &kernel), 49, 51);
+	assert_int_equal(kernel.asked, 0); /* the books know */
+}
+
+static void a_long_call_for_a_file_is_what_the_kernel_says_and_is_not_counted_twice(void **state)
+{
+	struct gd_thread *thread = gd_watched_add(target, GD_CAUSE_FILE);
+	struct kernel kernel = { .answers = { GD_ON_CPU } };
+
+	(void)state;
+	thread->since = 1;
+	looks_that_computed(thread, 0, 1, &kernel);
+	assert_int_equal(looks_that_computed(thread, 0, 20, &kernel), 20);
+	thread->cpu_in[GD_CAUSE_FILE] += 20000; /* it ended, and was booked */
+	thread->since = UINT64_MAX / 2;
+	thread->since_prev = UINT64_MAX / 2;
+	assert_in_range(looks_that_computed(thread, 0, 20, &kernel), 0, 1);
+	thread->since = 1;
+	kernel.answers[0] = GD_BLOCKED;
+	assert_int_equal(looks_that_computed(thread, 0, 20, &kernel), 0);
 }
 
 /* ---- The holder ------------------------------------------------------------------------------ */
@@ -480,6 +530,7 @@ static void the_start_ends_with_the_first_wait_and_does_not_come_back(void **sta
 	(void)state;
 	for (size_t i = 0; i < 3; i++) {
 		thread->cause = still_start[i];
+		kernel.answers[0] = i == 1 ? GD_BLOCKED_DISK : GD_ON_CPU;
 		add(1000, 4 * MS, &kernel);
 		assert_int_equal(cells()[i].key.phase, GD_PHASE_START);
 		assert_int_equal(target->process->steady_ns, 0);
@@ -490,6 +541,7 @@ static void the_start_ends_with_the_first_wait_and_does_not_come_back(void **sta
 	steady_ns = target->process->steady_ns;
 	assert_true(steady_ns > 0);
 	thread->cause = GD_CAUSE_CPU_FREE;
+	kernel.answers[0] = GD_ON_CPU;
 	add(1000, 4 * MS, &kernel);
 	assert_int_equal(cells()[4].key.phase, GD_PHASE_STEADY);
 	assert_int_equal(target->process->steady_ns, steady_ns);
@@ -514,6 +566,8 @@ int main(void)
 		cmocka_unit_test(a_slot_is_read_as_of_the_instant),
 		cmocka_unit_test(a_slot_that_is_being_written_for_ever_is_read_all_the_same),
 		TEST(threads_that_changed_twice_are_counted_as_missed),
+		TEST(waits_compute_in_as_many_instants_as_they_did),
+		TEST(a_long_call_for_a_file_is_what_the_kernel_says_and_is_not_counted_twice),
 		cmocka_unit_test(the_holder_of_the_first_gil_is_what_its_thread_does),
 		TEST(waits_for_those_who_are_followed_are_inside),
 		TEST(pictures_of_processes_add_up),

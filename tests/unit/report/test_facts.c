@@ -327,6 +327,7 @@ static void no_share_of_sums_is_below_zero(void **state)
 			.life_s = 10,                                                              \
 			.cause_s = { [GD_CAUSE_CPU_FREE] = (works), [GD_CAUSE_COND] = (waits) },   \
 			.count = { [GD_CAUSE_COND] = (times_) },                                   \
+			.wakes = (times_),                                                         \
 		}                                                                                  \
 	}
 
@@ -368,7 +369,7 @@ static void a_coordinator_hands_out_work_and_does_none(void **state)
 
 	(void)state;
 	assert_true(of_threads(threads, 3).has_coordinator);
-	threads[0].times.count[GD_CAUSE_COND] = 40; /* waits less often than half as often */
+	threads[0].times.wakes = 40; /* for less than half of their waits */
 	assert_false(of_threads(threads, 3).has_coordinator);
 }
 
@@ -383,7 +384,8 @@ struct lock_row {
 static const struct lock_row lock_rows[] = {
 	{ "a mutex",                              { .cause = GD_CAUSE_MUTEX, .waits = 1 }, false, true },
 	{ "a reader-writer lock",                 { .cause = GD_CAUSE_RWLOCK, .waits = 1 }, false, true },
-	{ "a semaphore given back",               { .cause = GD_CAUSE_SEM, .waits = 9, .released = 8, .posted = 1 }, false, true },
+	{ "a semaphore given back",               { .cause = GD_CAUSE_SEM, .waits = 9, .released = 8, .posted = 1, .hold_s = 4 }, false, true },
+	{ "a semaphore whose holds explain no wait", { .cause = GD_CAUSE_SEM, .waits = 9, .released = 8, .posted = 1, .hold_s = 0.1 }, false, false },
 	{ "a semaphore posted by others",         { .cause = GD_CAUSE_SEM, .waits = 9, .released = 1, .posted = 8 }, true, false },
 	{ "a semaphore as often posted as given back", { .cause = GD_CAUSE_SEM, .waits = 9, .released = 4, .posted = 4 }, true, false },
 	{ "a semaphore waited for three times",   { .cause = GD_CAUSE_SEM, .waits = 3, .released = 3 }, true, false },

@@ -234,9 +234,9 @@ static void the_hottest_of_a_class_need_not_be_the_hottest_of_all(void **state)
 	struct gd_hots hots = lines(sampled, COUNT(sampled));
 
 	(void)state;
-	assert_ptr_equal(gd_hot_of_class(&hots, GD_CLASS_LOCK_WAIT)->place, &fetch_at_12);
-	assert_ptr_equal(gd_hot_of_class(&hots, GD_CLASS_IO_WAIT)->place, &fetch_at_11);
-	assert_null(gd_hot_of_class(&hots, GD_CLASS_TIMER_WAIT));
+	assert_ptr_equal(gd_hot_of_class(&hots, GD_CLASS_LOCK_WAIT, 0)->place, &fetch_at_12);
+	assert_ptr_equal(gd_hot_of_class(&hots, GD_CLASS_IO_WAIT, 0)->place, &fetch_at_11);
+	assert_null(gd_hot_of_class(&hots, GD_CLASS_TIMER_WAIT, 0));
 }
 
 static void without_samples_nothing_is_hot(void **state)
@@ -245,7 +245,7 @@ static void without_samples_nothing_is_hot(void **state)
 
 	(void)state;
 	assert_int_equal(hots.count, 0);
-	assert_null(gd_hot_of_class(&hots, GD_CLASS_IO_WAIT));
+	assert_null(gd_hot_of_class(&hots, GD_CLASS_IO_WAIT, 0));
 	assert_int_equal(functions(NULL, 0).count, 0);
 }
 
