@@ -282,11 +282,11 @@ static void close_key(struct gd_picture *picture)
 
 	key->computing = cap(picture->computing, 255);
 	key->starved = cap(picture->starved, 255);
-	key->unseen = cap(picture->unseen, 255);
-	key->gil_wait = cap(picture->gil_wait, 8);
-	key->outside = cap(picture->outside, 8);
+	key->unseen = cap(picture->unseen, 1);
+	key->gil_wait = cap(picture->gil_wait, 1);
+	key->outside = cap(picture->outside, 1);
 	key->sleeping = cap(picture->sleeping, 2);
-	key->locked = cap(picture->locked, 2);
+	key->locked = cap(picture->locked, 1);
 	key->gil_computing = cap(picture->gil_computing, 8);
 	key->file = picture->outside && !picture->has_unlike_files;
 	key->looped = picture->outside && !picture->has_unlike_loops;

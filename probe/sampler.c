@@ -176,9 +176,25 @@ static void reap_targets(struct sampler *sampler)
 	}
 }
 
+/* The picture of all of one process is in its own file already. */
+static bool is_only_one(const struct gd_tree *tree)
+{
+	size_t live = 0;
+
+	for (const struct gd_target *target = tree->targets; target; target = target->next)
+		live++;
+	return tree->files + live <= 1;
+}
+
 static void store_tree(struct sampler *sampler, bool is_gone)
 {
+	struct gd_section *section = sampler->tree.joint_section;
+	uint32_t used = section->used;
+
+	if (is_only_one(&sampler->tree))
+		section->used = 0;
 	gd_store_write(sampler->folder, sampler->tree.image, GD_SESSION_TREE, is_gone);
+	section->used = used;
 }
 
 static void store_all(struct sampler *sampler)

@@ -97,6 +97,44 @@ static inline void gd_image_init(void *image)
 }
 
 /*
+ * What of a row of stacks is worth writing: none is deeper than the deepest.  Programs have tens of
+ * frames, the table room for more.
+ */
+static inline uint32_t gd_image_stack_bytes(const struct gd_stack *rows, uint32_t used)
+{
+	uint32_t deepest = 0, bytes;
+
+	for (uint32_t i = 0; i < used; i++)
+		if (rows[i].count > deepest)
+			deepest = rows[i].count;
+	if (deepest > GD_STACK_DEPTH)
+		deepest = GD_STACK_DEPTH; /* damaged */
+	bytes = (uint32_t) __builtin_offsetof(struct gd_stack, frames) +
+		deepest * (uint32_t)sizeof(rows->frames[0]);
+	bytes = (bytes + 7u) & ~7u;
+	return bytes < sizeof(*rows) ? bytes : (uint32_t)sizeof(*rows);
+}
+
+/* Writes the beginnings of rows; few at a time, for we may be on a small stack. */
+static inline int gd_image_write_stacks(const struct gd_stack *rows, uint32_t used,
+					uint32_t row_bytes, uint64_t offset,
+					gd_image_write_fn *write, void *to)
+{
+	char buf[8 * sizeof(*rows)];
+	int err = 0;
+
+	for (uint32_t i = 0; i < used && !err;) {
+		uint32_t bytes = 0;
+
+		for (; i < used && bytes + row_bytes <= sizeof(buf); i++, bytes += row_bytes)
+			__builtin_memcpy(buf + bytes, &rows[i], row_bytes);
+		err = write(to, buf, bytes, offset);
+		offset += bytes;
+	}
+	return err;
+}
+
+/*
  * Writes image as a file.  state and copied_ns go into the copy's header, not into the image.
  * Returns 0 or what write returned.
  */
@@ -125,7 +163,18 @@ static inline int gd_image_write(void *image, uint32_t state, uint64_t copied_ns
 		bytes = (uint64_t)packed[i].entry_size * packed[i].used;
 		if (from > GD_IMAGE_BYTES || bytes > GD_IMAGE_BYTES - from)
 			return -22; /* EINVAL: not an image of ours */
-		err = write(to, (char *)image + from, bytes, offset);
+		if (i + 1 == GD_SECTION_STACKS && from % 8 == 0 &&
+		    packed[i].entry_size == sizeof(struct gd_stack)) {
+			const struct gd_stack *rows =
+				(const struct gd_stack *)(const void *)((char *)image + from);
+
+			packed[i].entry_size = gd_image_stack_bytes(rows, packed[i].used);
+			bytes = (uint64_t)packed[i].entry_size * packed[i].used;
+			err = gd_image_write_stacks(rows, packed[i].used, packed[i].entry_size,
+						    offset, write, to);
+		} else {
+			err = write(to, (char *)image + from, bytes, offset);
+		}
 		offset += bytes;
 	}
 	if (!err)

@@ -118,17 +118,20 @@ GD_ASSERT_SIZE(gd_gil, 104 + 32 * GD_GIL_HOLDERS + 8 * GD_HIST_STEPS);
 #define GD_PHASE_START  0 /* until some thread first waited for something that is no file */
 #define GD_PHASE_STEADY 1
 
-/* What the whole process did at an instant.  Counts stop at 255. */
+/*
+ * What the whole process did at an instant.  Few kinds, lest a table grow with the run: counts that
+ * only their sum is asked of are 0 or 1 here.  Others stop at 255.
+ */
 struct gd_joint_key {
 	uint8_t computing;           /* on a CPU, or so it seems */
 	uint8_t starved;             /* want a CPU and have none */
-	uint8_t unseen;              /* off the CPU where no wrapper stands */
-	uint8_t gil_wait;            /* stops at 8 */
-	uint8_t outside;             /* operations outstanding outside; stops at 8 */
+	uint8_t unseen;              /* 1: some off the CPU where no wrapper stands */
+	uint8_t gil_wait;            /* 1: some wait for the GIL; gil_wait_sum */
+	uint8_t outside;             /* 1: operations are outstanding outside; outside_sum */
 	uint8_t sleeping;            /* threads in SLEEP, stops at 2 */
 	uint8_t loop_timer;          /* threads in LOOP_TIMER, stops at 1 */
 	uint8_t child;               /* threads in CHILD, stops at 1 */
-	uint8_t locked;              /* threads in a lock wait, stops at 2 */
+	uint8_t locked;              /* 1: some wait for a lock; locked_sum */
 	uint8_t holder;              /* GD_HOLDER_* of the first GIL */
 	uint8_t file;                /* 1: all that is outside are files */
 	uint8_t looped;              /* 1: all that is outside is waited for by poll and the like */

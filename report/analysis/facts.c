@@ -26,6 +26,8 @@ static enum instant kind_of(const struct gd_joint_key *key)
 		return LOOP_TIMER;
 	if (key->unseen)
 		return UNKNOWN;
+	if (key->gil_wait)
+		return COMPUTING; /* it is handed over: somebody is about to */
 	return IDLE;
 }
 

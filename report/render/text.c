@@ -114,9 +114,9 @@ static void print_where(const struct page *page, const struct gd_judged *judged)
 	if (hot)
 		fprintf(page->out, ": %s %s", cause_words(hot->cause),
 			format_s(hot->s[gd_class_of(hot->cause)], waited));
-	else if (judged->is_holder)
+	else if (judged->is_holder && judged->verdict.advice.action == GD_ACTION_FIX_LOCK)
 		fprintf(page->out, ", which holds it");
-	else if (judged->verdict.advice.action == GD_ACTION_PROCESSES)
+	else if (judged->is_holder)
 		fprintf(page->out, ", which holds the GIL while others want it");
 	fputc('\n', page->out);
 }

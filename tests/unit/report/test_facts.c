@@ -33,7 +33,8 @@ static const struct kind kinds[] = {
 	{ "sleeping beats a loop's timer",  { .sleeping = 1, .loop_timer = 1 }, IS(sleeping) },
 	{ "a loop's timer beats the unseen", { .loop_timer = 1, .unseen = 1 }, IS(loop_timer) },
 	{ "the unseen is unknown",          { .unseen = 1, .locked = 2 },      IS(unknown) },
-	{ "lock waits alone are idle",      { .locked = 2, .gil_wait = 1 },    IS(idle) },
+	{ "lock waits alone are idle",      { .locked = 1 },                   IS(idle) },
+	{ "a GIL is handed over to compute", { .locked = 1, .gil_wait = 1 },   IS(computing) },
 	{ "nothing at all is idle",         { .computing = 0 },                IS(idle) },
 };
 /* clang-format on */

@@ -206,7 +206,8 @@ static void who_holds_what_others_wait_for_is_named(void **state)
 	(void)state;
 	gd_story_tell("gil-held", &recording);
 	gil = render(&style);
-	assert_non_null(strstr(gil, "   at 0x7f10c0de1234, which holds it\n"));
+	assert_non_null(
+		strstr(gil, "   at 0x7f10c0de1234, which holds the GIL while others want it\n"));
 	assert_non_null(
 		strstr(gil, "     9.70 s waited while 0x7f10c0de1234 held it for 9.80 s\n"));
 	gd_story_tell("one-mutex", &recording);
