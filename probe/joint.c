@@ -276,17 +276,20 @@ static uint8_t cap(uint32_t n, uint8_t limit)
 	return n < limit ? (uint8_t)n : limit;
 }
 
+/* Where more is known of an instant, that some threads wait for others says nothing. */
 static void close_key(struct gd_picture *picture)
 {
 	struct gd_joint_key *key = &picture->key;
+	bool is_known = picture->computing || picture->starved || picture->outside ||
+			picture->sleeping || key->loop_timer || key->child;
 
 	key->computing = cap(picture->computing, 255);
 	key->starved = cap(picture->starved, 255);
-	key->unseen = cap(picture->unseen, 1);
+	key->unseen = !is_known && picture->unseen;
 	key->gil_wait = cap(picture->gil_wait, 1);
 	key->outside = cap(picture->outside, 1);
 	key->sleeping = cap(picture->sleeping, 2);
-	key->locked = cap(picture->locked, 1);
+	key->locked = !is_known && picture->locked;
 	key->gil_computing = cap(picture->gil_computing, 8);
 	key->file = picture->outside && !picture->has_unlike_files;
 	key->looped = picture->outside && !picture->has_unlike_loops;

@@ -125,13 +125,13 @@ GD_ASSERT_SIZE(gd_gil, 104 + 32 * GD_GIL_HOLDERS + 8 * GD_HIST_STEPS);
 struct gd_joint_key {
 	uint8_t computing;           /* on a CPU, or so it seems */
 	uint8_t starved;             /* want a CPU and have none */
-	uint8_t unseen;              /* 1: some off the CPU where no wrapper stands */
+	uint8_t unseen;              /* 1: of no thread more is known than off the CPU, unseen */
 	uint8_t gil_wait;            /* 1: some wait for the GIL; gil_wait_sum */
 	uint8_t outside;             /* 1: operations are outstanding outside; outside_sum */
 	uint8_t sleeping;            /* threads in SLEEP, stops at 2 */
 	uint8_t loop_timer;          /* threads in LOOP_TIMER, stops at 1 */
 	uint8_t child;               /* threads in CHILD, stops at 1 */
-	uint8_t locked;              /* 1: some wait for a lock; locked_sum */
+	uint8_t locked;              /* 1: at most, threads wait for locks; else see locked_sum */
 	uint8_t holder;              /* GD_HOLDER_* of the first GIL */
 	uint8_t file;                /* 1: all that is outside are files */
 	uint8_t looped;              /* 1: all that is outside is waited for by poll and the like */
