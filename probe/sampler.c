@@ -114,6 +114,8 @@ static void finish(struct sampler *sampler, struct gd_target **link, bool is_gon
 
 	*link = target->next;
 	gd_tree_note_pipes_of(&sampler->tree, target);
+	if (target->process->end == GD_END_EXEC && !target->has_successor)
+		gd_tree_leave_pipes(&sampler->tree, target);
 	if (is_gone) {
 		target->process->gone_ns = gd_clock_ns(CLOCK_MONOTONIC);
 		file_target(sampler, target);
@@ -143,10 +145,12 @@ static void add_target(struct sampler *sampler, int memfd, int32_t pid)
 
 	/* After an exec the same process comes again with another image. */
 	for (struct gd_target **link = &sampler->tree.targets; *link;) {
-		if ((*link)->pid == pid)
+		if ((*link)->pid == pid) {
+			(*link)->has_successor = true;
 			finish(sampler, link, true);
-		else
+		} else {
 			link = &(*link)->next;
+		}
 	}
 	if (gd_target_new(memfd, pid, &target) != 0)
 		return;

@@ -42,6 +42,8 @@ struct gd_target {
 	struct gd_module *modules;
 	struct gd_pipe *pipes;
 	uint32_t pipes_seen;                /* rows that the tree knows */
+	uint64_t exec_ns;                   /* when it was seen to have become another program */
+	bool has_successor;                 /* which is followed, too */
 	struct gd_slot_memory *memory;      /* GD_THREAD_CAPACITY, sparse */
 	uint64_t planned_ns;                /* the last instant that was planned, CLOCK_MONOTONIC */
 	uint64_t asked_ticks, asked_cpu_ns; /* the last instant, and the CPU clock then */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The pipes' table: by inode, who had an end of it first, and whether somebody else had one too.
+ * The pipes' table: by inode, who has an end of it, and whether somebody else has one too.
  * Inodes are used again; a pipe of two followed processes that both closed it may then be taken for
  * another one: rare, and it costs a wait its vote.
  */
@@ -16,13 +16,14 @@
 
 #define PIPES        65536 /* slots of the table */
 #define PROBES       64
+#define EXEC_NS      100000000ull /* in which a successor that is followed has said so */
 #define SHORT_CPU_S  0.05
 #define SHORT_REST_S 0.1 /* not spent waiting for other followed processes */
 
 struct gd_tree_pipe {
-	uint64_t inode; /* 0: free */
-	int32_t pid;
-	bool is_shared;
+	uint64_t inode;  /* 0: free */
+	int32_t pids[2]; /* who has an end of it; 0: nobody that we know */
+	bool is_crowded; /* more than two: not taken away again */
 };
 
 int gd_tree_open(struct gd_tree *ret_tree)
@@ -97,12 +98,57 @@ static void add_pipe(struct gd_tree *tree, uint64_t inode, int32_t pid)
 
 	if (!pipe || !inode)
 		return;
-	if (!pipe->inode)
-		*pipe = (struct gd_tree_pipe){ inode, pid, false };
-	if (pipe->pid == pid || pipe->is_shared)
+	pipe->inode = inode;
+	if (pipe->pids[0] == pid || pipe->pids[1] == pid || pipe->is_crowded)
 		return;
-	pipe->is_shared = true;
-	keep_shared(tree, inode);
+	if (!pipe->pids[0]) {
+		pipe->pids[0] = pid;
+	} else if (!pipe->pids[1]) {
+		pipe->pids[1] = pid;
+		keep_shared(tree, inode);
+	} else {
+		pipe->is_crowded = true;
+	}
+}
+
+static void remove_shared(struct gd_tree *tree, uint64_t inode)
+{
+	for (uint32_t i = tree->pipe_section->used; i > 0; i--)
+		if (tree->shared[i - 1].inode == inode) {
+			tree->shared[i - 1].inode = 0;
+			return;
+		}
+}
+
+static void remove_pipe(struct gd_tree *tree, uint64_t inode, int32_t pid)
+{
+	struct gd_tree_pipe *pipe = find_pipe(tree, inode);
+
+	if (!pipe || pipe->inode != inode || pipe->is_crowded ||
+	    (pipe->pids[0] != pid && pipe->pids[1] != pid))
+		return;
+	if (pipe->pids[1])
+		remove_shared(tree, inode);
+	if (pipe->pids[0] == pid)
+		pipe->pids[0] = pipe->pids[1];
+	pipe->pids[1] = 0;
+}
+
+void gd_tree_leave_pipes(struct gd_tree *tree, const struct gd_target *target)
+{
+	for (uint32_t i = 0; i < target->pipes_seen; i++)
+		remove_pipe(tree, target->pipes[i].inode, target->pid);
+}
+
+/* Its pipes are those of a program now that may not be followed. */
+static void note_exec(struct gd_tree *tree, struct gd_target *target)
+{
+	uint64_t now_ns = gd_clock_ns(CLOCK_MONOTONIC);
+
+	if (!target->exec_ns)
+		target->exec_ns = now_ns;
+	else if (now_ns - target->exec_ns > EXEC_NS)
+		gd_tree_leave_pipes(tree, target);
 }
 
 void gd_tree_note_pipes_of(struct gd_tree *tree, struct gd_target *target)
@@ -123,15 +169,19 @@ void gd_tree_note_pipes_of(struct gd_tree *tree, struct gd_target *target)
 
 void gd_tree_note_pipes(struct gd_tree *tree)
 {
-	for (struct gd_target *target = tree->targets; target; target = target->next)
+	for (struct gd_target *target = tree->targets; target; target = target->next) {
 		gd_tree_note_pipes_of(tree, target);
+		if (__atomic_load_n(&target->process->end, __ATOMIC_ACQUIRE) == GD_END_EXEC)
+			note_exec(tree, target);
+	}
 }
 
 bool gd_tree_is_pipe_followed(void *arg, const struct gd_target *target, uint64_t inode)
 {
 	const struct gd_tree_pipe *pipe = find_pipe(arg, inode);
 
-	return pipe && pipe->inode == inode && (pipe->is_shared || pipe->pid != target->pid);
+	return pipe && pipe->inode == inode &&
+	       (pipe->pids[1] || (pipe->pids[0] && pipe->pids[0] != target->pid));
 }
 
 bool gd_tree_has_child(void *arg, const struct gd_target *target)

@@ -32,6 +32,9 @@ void gd_tree_close(struct gd_tree *tree);
 void gd_tree_note_pipes_of(struct gd_tree *tree, struct gd_target *target);
 void gd_tree_note_pipes(struct gd_tree *tree);
 
+/* It became a program that nobody follows: what its pipes lead to is outside now. */
+void gd_tree_leave_pipes(struct gd_tree *tree, const struct gd_target *target);
+
 /* For gd_joint_world: is the other end of that pipe, or a child, in a followed process? */
 bool gd_tree_is_pipe_followed(void *tree, const struct gd_target *target, uint64_t inode);
 bool gd_tree_has_child(void *tree, const struct gd_target *target);

@@ -109,8 +109,8 @@ static bool has_tiny_tasks(const struct gd_facts *f)
 
 	if (f->computing_processes <= 0 || f->pipe_calls < 1000 || f->computing < 0.6)
 		return false;
-	return f->is_python ? f->cpu_per_pipe_call_s < TINY_TASK_S
-			    : f->cpu_per_pipe_call_s < TINY_MESSAGE_S && bytes < TINY_MESSAGE;
+	return bytes < TINY_MESSAGE &&
+	       f->cpu_per_pipe_call_s < (f->is_python ? TINY_TASK_S : TINY_MESSAGE_S);
 }
 
 static bool has_large_pickles(const struct gd_facts *f)

@@ -82,6 +82,21 @@ static int compare_ends(const void *a, const void *b)
 	return (x->process > y->process) - (x->process < y->process);
 }
 
+/* It became a program that nobody follows, whose pipes they are since. */
+static bool has_left(const struct gd_session_model *session, size_t index)
+{
+	const struct gd_process_model *process = &session->processes[index];
+
+	for (size_t i = 0; i < session->process_count; i++)
+		if (i != index && session->processes[i].pid == process->pid &&
+		    session->processes[i].start_s >= process->start_s)
+			return false;
+	for (size_t i = 0; i < session->short_count; i++)
+		if (session->shorts[i].pid == process->pid)
+			return false;
+	return process->became_another;
+}
+
 /* All ends of all processes, sorted by inode. */
 static struct end *list_ends(const struct gd_session_model *session, size_t *ret_count)
 {
@@ -96,7 +111,8 @@ static struct end *list_ends(const struct gd_session_model *session, size_t *ret
 		return NULL;
 	*ret_count = 0;
 	for (size_t i = 0; i < session->process_count; i++)
-		for (size_t k = 0; k < session->processes[i].pipe_count; k++)
+		for (size_t k = 0; k < session->processes[i].pipe_count && !has_left(session, i);
+		     k++)
 			ends[(*ret_count)++] =
 				(struct end){ session->processes[i].pipes[k].inode, i };
 	/* The sampler saw ends of processes that are gone without a file too. */

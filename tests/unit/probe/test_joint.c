@@ -104,7 +104,7 @@ static void computing_threads_are_what_the_kernel_says(void **state)
 	assert_int_equal(cell.key.computing, 2);
 	assert_int_equal(cell.key.gil_computing, 1);
 	assert_int_equal(cell.key.starved, 1);
-	assert_int_equal(cell.key.unseen, 0); /* others are known */
+	assert_int_equal(cell.key.unseen, 0);  /* others are known */
 	assert_int_equal(cell.key.outside, 1); /* a page fault, most likely */
 	assert_int_equal(cell.key.file, 1);
 	assert_int_equal(cell.key.looped, 0);

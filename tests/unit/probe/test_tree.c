@@ -80,6 +80,39 @@ static void a_pipe_between_two_is_followed_by_both(void **state)
 	assert_int_equal(tree.shared[0].inode, 8);
 }
 
+static void a_pipe_of_a_program_that_nobody_follows_leads_outside(void **state)
+{
+	(void)state;
+	add_pipe(first, 7);
+	add_pipe(second, 7);
+	add_pipe(second, 9);
+	gd_tree_note_pipes(&tree);
+	assert_true(is_followed(first, 7));
+	assert_true(is_followed(first, 9));
+	second->process->end = GD_END_EXEC;
+	gd_tree_note_pipes(&tree);
+	assert_true(is_followed(first, 7)); /* its successor may say so yet */
+	second->exec_ns -= 1000000000u;
+	gd_tree_note_pipes(&tree);
+	assert_false(is_followed(first, 7));
+	assert_false(is_followed(first, 9));
+	assert_int_equal(tree.shared[0].inode, 0);
+	add_pipe(second, 7); /* another process with its number */
+	gd_tree_note_pipes_of(&tree, second);
+	assert_true(is_followed(first, 7));
+}
+
+static void of_two_that_have_it_the_one_that_stays_is_known(void **state)
+{
+	(void)state;
+	add_pipe(first, 7);
+	add_pipe(second, 7);
+	gd_tree_note_pipes(&tree);
+	gd_tree_leave_pipes(&tree, first);
+	assert_false(is_followed(second, 7));
+	assert_true(is_followed(first, 7));
+}
+
 static void a_pipe_of_three_stands_in_the_file_once(void **state)
 {
 	struct gd_target *third = add_target(300, 100);
@@ -323,6 +356,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(a_pipe_of_one_process_leads_outside),
 		TEST(a_pipe_between_two_is_followed_by_both),
+		TEST(a_pipe_of_a_program_that_nobody_follows_leads_outside),
+		TEST(of_two_that_have_it_the_one_that_stays_is_known),
 		TEST(a_pipe_of_three_stands_in_the_file_once),
 		TEST(a_pipe_is_remembered_when_its_process_is_gone),
 		TEST(a_row_that_is_about_to_be_filled_is_read_the_next_time),
