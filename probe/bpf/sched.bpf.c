@@ -9,8 +9,12 @@
 
 char LICENSE[] SEC("license") = "Dual MIT/GPL";
 
-SEC("tp_btf/sched_switch")
-int BPF_PROG(gd_on_switch, _Bool preempted, struct task_struct *prev, struct task_struct *next)
+/*
+ * What is below is out of line, so that everybody else pays for two loads and not for registers
+ * saved.
+ */
+static __noinline int switch_followed(void *ctx, _Bool preempted, struct task_struct *prev,
+				      struct task_struct *next)
 {
 	struct gd_task *rec = find(prev);
 	__u64 now = 0;
@@ -25,13 +29,28 @@ int BPF_PROG(gd_on_switch, _Bool preempted, struct task_struct *prev, struct tas
 	return 0;
 }
 
-SEC("tp_btf/sched_waking")
-int BPF_PROG(gd_on_waking, struct task_struct *task)
+static __noinline int wake_followed(struct task_struct *task)
 {
 	struct gd_task *rec = find(task);
 
 	if (rec)
 		wake(rec, bpf_get_current_task_btf(), bpf_ktime_get_ns());
+	return 0;
+}
+
+SEC("tp_btf/sched_switch")
+int BPF_PROG(gd_on_switch, _Bool preempted, struct task_struct *prev, struct task_struct *next)
+{
+	if (is_marked(prev->tgid) || is_marked(next->tgid))
+		switch_followed(ctx, preempted, prev, next);
+	return 0;
+}
+
+SEC("tp_btf/sched_waking")
+int BPF_PROG(gd_on_waking, struct task_struct *task)
+{
+	if (is_marked(task->tgid))
+		wake_followed(task);
 	return 0;
 }
 

@@ -73,14 +73,18 @@ void gd_books_add_sums(struct gd_probed_sums *to, const struct gd_probed_sums *f
 		to->ended_ns = from->ended_ns;
 	to->on_cpu_ns += from->on_cpu_ns;
 	to->switches += from->switches;
+	to->slots_read += from->slots_read;
 	for (unsigned int i = 0; i < GD_CAUSE_MAX; i++) {
-		to->blocked_ns[i] += from->blocked_ns[i];
-		to->delay_ns[i] += from->delay_ns[i];
-		to->preempted_ns[i] += from->preempted_ns[i];
-		to->explained_ns[i] += from->explained_ns[i];
-		to->blocks[i] += from->blocks[i];
+		struct gd_probed_cause *sum = &to->causes[i];
+		const struct gd_probed_cause *more = &from->causes[i];
+
+		sum->blocked_ns += more->blocked_ns;
+		sum->delay_ns += more->delay_ns;
+		sum->preempted_ns += more->preempted_ns;
+		sum->explained_ns += more->explained_ns;
+		sum->blocks += more->blocks;
 		for (unsigned int k = 0; k < GD_WOKEN_COUNT; k++)
-			to->woken_by[k][i] += from->woken_by[k][i];
+			sum->woken_by[k] += more->woken_by[k];
 	}
 }
 

@@ -127,7 +127,7 @@ static void run(struct probe *probe)
 static int can_read_tables(void *arg)
 {
 	struct probe *probe = arg;
-	uint32_t key = GD_BPF_SLOT_READ;
+	uint32_t key = GD_BPF_LOST_EVENTS;
 	uint64_t values[1024]; /* a counter has one per CPU */
 
 	if (probe->attached.cpus > sizeof(values) / sizeof(values[0]))

@@ -27,7 +27,8 @@ struct content {
 /* What is open is counted until now; the kernel's numbers may be a moment younger. */
 static void close_open(const struct gd_task *task, uint64_t now_ns, struct gd_probed_sums *sums)
 {
-	uint32_t cause = task->cause < GD_CAUSE_MAX ? task->cause : GD_PROBED_NO_SLOT;
+	struct gd_probed_cause *cause =
+		&sums->causes[task->cause < GD_CAUSE_MAX ? task->cause : GD_PROBED_NO_SLOT];
 	uint64_t off_ns = task->off_ns, woken_ns = task->woken_ns;
 
 	if (task->on_ns && now_ns > task->on_ns)
@@ -35,16 +36,16 @@ static void close_open(const struct gd_task *task, uint64_t now_ns, struct gd_pr
 	if (!off_ns || now_ns < off_ns)
 		return;
 	if (!task->state) {
-		sums->preempted_ns[cause] += now_ns - off_ns;
+		cause->preempted_ns += now_ns - off_ns;
 		return;
 	}
 	if (!woken_ns || woken_ns > now_ns)
 		woken_ns = now_ns;
 	else if (woken_ns < off_ns)
 		woken_ns = off_ns;
-	sums->blocked_ns[cause] += woken_ns - off_ns;
-	sums->delay_ns[cause] += now_ns - woken_ns;
-	sums->blocks[cause]++;
+	cause->blocked_ns += woken_ns - off_ns;
+	cause->delay_ns += now_ns - woken_ns;
+	cause->blocks++;
 }
 
 static struct gd_probed_wait *add_wait(struct content *content, const struct gd_wait_key *key,
@@ -136,7 +137,6 @@ static void gather_facts(struct content *content, const struct gd_books *books,
 		gd_attach_count(attached, GD_BPF_LOST_IMAGES) + books->lost_images;
 	facts->lost[GD_PROBED_LOST_WAITS] += gd_attach_count(attached, GD_BPF_LOST_WAITS);
 	facts->lost[GD_PROBED_LOST_STACKS] = gd_attach_count(attached, GD_BPF_LOST_STACKS);
-	facts->slots_read = gd_attach_count(attached, GD_BPF_SLOT_READ);
 	facts->slots_none = gd_attach_count(attached, GD_BPF_SLOT_NONE);
 	facts->slots_faulted = gd_attach_count(attached, GD_BPF_SLOT_FAULT);
 	facts->slots_wrong = gd_attach_count(attached, GD_BPF_SLOT_WRONG);

@@ -81,14 +81,17 @@ static void add_sums(struct gd_scheduled *to, const struct gd_probed_sums *sums,
 	to->life_s += fmax(0, end_s - seconds(sums->born_ns));
 	to->on_cpu_s += seconds(sums->on_cpu_ns);
 	to->switches += sums->switches;
+	to->slots_read += sums->slots_read;
 	for (unsigned int i = 0; i < GD_CAUSE_MAX; i++) {
-		to->blocked_s[i] += seconds(sums->blocked_ns[i]);
-		to->delay_s[i] += seconds(sums->delay_ns[i]);
-		to->preempted_s[i] += seconds(sums->preempted_ns[i]);
-		to->explained_s[i] += seconds(sums->explained_ns[i]);
-		to->blocks[i] += sums->blocks[i];
+		const struct gd_probed_cause *cause = &sums->causes[i];
+
+		to->blocked_s[i] += seconds(cause->blocked_ns);
+		to->delay_s[i] += seconds(cause->delay_ns);
+		to->preempted_s[i] += seconds(cause->preempted_ns);
+		to->explained_s[i] += seconds(cause->explained_ns);
+		to->blocks[i] += cause->blocks;
 		for (unsigned int k = 0; k < GD_WOKEN_COUNT; k++)
-			to->woken_by[k][i] += sums->woken_by[k][i];
+			to->woken_by[k][i] += cause->woken_by[k];
 	}
 }
 
@@ -251,7 +254,6 @@ static int load_facts(const struct load *load)
 	probe->cpu_s = seconds(row.cpu_ns);
 	probe->is_complete = load->file->header->state == GD_STATE_CLOSED;
 	memcpy(probe->lost, row.lost, sizeof(probe->lost));
-	probe->slots_read = row.slots_read;
 	probe->slots_none = row.slots_none;
 	probe->slots_faulted = row.slots_faulted;
 	probe->slots_wrong = row.slots_wrong;

@@ -188,7 +188,7 @@ def threads_of(folder):
             at = offset + size * k
             image, tid, born, ended, on_cpu, switches = struct.unpack_from("<IiQQQQ", data, at)
             rows.append({"image": image, "tid": tid, "ended": ended, "switches": switches,
-                         "blocked_s": [ns / 1e9 for ns in struct.unpack_from("<32Q", data, at + 40)]})
+                         "blocked_s": [ns / 1e9 for ns in struct.unpack_from("<" + "Q40x" * 32, data, at + 48)]})
     return rows
 
 
