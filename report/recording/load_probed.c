@@ -8,6 +8,9 @@
 #include <math.h>
 #include <string.h>
 
+#define STACKS_MAX 4096 /* more the probe does not write */
+#define PLACES_MAX 2048 /* that the stacks of one process bring */
+
 struct load {
 	const struct gd_file *file;
 	struct gd_session_model *session;
@@ -131,15 +134,17 @@ static int load_threads(const struct load *load)
 
 /* ---- Blocks ---------------------------------------------------------------------------------- */
 
+/* NULL: no memory, or more than a file of ours would bring. */
 static const struct gd_place *find_place(const struct load *load, struct gd_process_model *process,
-					 uint64_t address)
+					 uint64_t address, size_t places_max)
 {
 	struct gd_place *place;
 
 	for (size_t i = 0; i < process->native_count; i++)
 		if (process->natives[i]->address == address)
 			return process->natives[i];
-	place = gd_pool_alloc(load->pool, 1, sizeof(*place));
+	place = process->native_count < places_max ? gd_pool_alloc(load->pool, 1, sizeof(*place))
+						   : NULL;
 	if (!place)
 		return NULL;
 	place->file = place->function = place->module = "";
@@ -156,8 +161,15 @@ static const struct gd_place *find_place(const struct load *load, struct gd_proc
 	return place;
 }
 
-static int load_stack(const struct load *load, struct gd_process_model *process, uint32_t number,
-		      const struct gd_stack_model **ret_stack)
+/* A process's own view of the stacks: each becomes places once. */
+struct stacks {
+	const struct gd_stack_model **models; /* NULL: not yet */
+	uint32_t count;
+	size_t places_max;
+};
+
+static int load_stack(const struct load *load, struct gd_process_model *process,
+		      struct stacks *stacks, uint32_t number)
 {
 	struct gd_stack_model *stack = gd_pool_alloc(load->pool, 1, sizeof(*stack));
 	struct gd_probed_stack row;
@@ -168,23 +180,24 @@ static int load_stack(const struct load *load, struct gd_process_model *process,
 			gd_pool_alloc(load->pool, GD_PROBED_STACK_DEPTH, sizeof(*stack->places));
 	if (!stack || !stack->places)
 		return -ENOMEM;
-	for (; stack->count < GD_PROBED_STACK_DEPTH && row.addresses[stack->count];
-	     stack->count++) {
-		stack->places[stack->count] =
-			find_place(load, process, row.addresses[stack->count]);
-		if (!stack->places[stack->count])
-			return -ENOMEM;
+	for (unsigned int i = 0; i < GD_PROBED_STACK_DEPTH && row.addresses[i]; i++) {
+		const struct gd_place *place =
+			find_place(load, process, row.addresses[i], stacks->places_max);
+
+		if (!place)
+			break;
+		stack->places[stack->count++] = place;
 	}
 	stack->is_cut = stack->count == GD_PROBED_STACK_DEPTH;
-	*ret_stack = stack->count ? stack : NULL;
+	stacks->models[number - 1] = stack;
 	return 0;
 }
 
 static int load_block(const struct load *load, const struct gd_probed_wait *row,
-		      struct gd_process_model *process)
+		      struct stacks *stacks, struct gd_process_model *process)
 {
 	struct gd_block_model *block = &process->blocks[process->block_count++];
-	uint32_t stacks = gd_file_count(load->file, GD_SECTION_PROBED_STACKS);
+	int err = 0;
 
 	block->cause = row->cause;
 	block->object = row->object;
@@ -193,21 +206,29 @@ static int load_block(const struct load *load, const struct gd_probed_wait *row,
 	block->blocked_s = seconds(row->blocked_ns);
 	block->delay_s = seconds(row->delay_ns);
 	block->blocked_max_s = seconds(row->blocked_ns_max);
-	if (!row->stack || row->stack > stacks)
+	if (!row->stack || row->stack > stacks->count)
 		return 0;
-	return load_stack(load, process, row->stack, &block->stack);
+	if (!stacks->models[row->stack - 1])
+		err = load_stack(load, process, stacks, row->stack);
+	if (!err && stacks->models[row->stack - 1]->count)
+		block->stack = stacks->models[row->stack - 1];
+	return err;
 }
 
-/* Room for a process's blocks, and for all places that their stacks may bring. */
-static int make_room(const struct load *load, struct gd_process_model *process, size_t blocks)
+/* Room for a process's blocks, their stacks, and the places of those. */
+static int make_room(const struct load *load, struct gd_process_model *process, size_t blocks,
+		     struct stacks *ret_stacks)
 {
-	size_t places =
-		process->native_count +
-		(size_t)gd_file_count(load->file, GD_SECTION_PROBED_STACKS) * GD_PROBED_STACK_DEPTH;
-	struct gd_place **natives = gd_pool_alloc(load->pool, places, sizeof(*natives));
+	uint32_t count = gd_file_count(load->file, GD_SECTION_PROBED_STACKS);
+	struct gd_place **natives;
 
+	ret_stacks->count = count < STACKS_MAX ? count : STACKS_MAX;
+	ret_stacks->places_max = process->native_count + PLACES_MAX;
+	ret_stacks->models =
+		gd_pool_alloc(load->pool, ret_stacks->count, sizeof(*ret_stacks->models));
+	natives = gd_pool_alloc(load->pool, ret_stacks->places_max, sizeof(*natives));
 	process->blocks = gd_pool_alloc(load->pool, blocks, sizeof(*process->blocks));
-	if (!natives || !process->blocks)
+	if (!natives || !process->blocks || !ret_stacks->models)
 		return -ENOMEM;
 	if (process->native_count)
 		memcpy(natives, process->natives, process->native_count * sizeof(*natives));
@@ -223,6 +244,7 @@ static bool is_block(const struct gd_probed_wait *row)
 static int load_blocks_of(const struct load *load, uint32_t image, struct gd_process_model *process)
 {
 	uint32_t count = gd_file_count(load->file, GD_SECTION_PROBED_WAITS);
+	struct stacks stacks = { .count = 0 };
 	struct gd_probed_wait row;
 	size_t blocks = 0;
 	int err;
@@ -231,11 +253,13 @@ static int load_blocks_of(const struct load *load, uint32_t image, struct gd_pro
 		gd_file_entry(load->file, GD_SECTION_PROBED_WAITS, i, &row, sizeof(row));
 		blocks += row.image == image && is_block(&row);
 	}
-	err = make_room(load, process, blocks);
+	if (!blocks)
+		return 0;
+	err = make_room(load, process, blocks, &stacks);
 	for (uint32_t i = 0; !err && i < count; i++) {
 		gd_file_entry(load->file, GD_SECTION_PROBED_WAITS, i, &row, sizeof(row));
 		if (row.image == image && is_block(&row))
-			err = load_block(load, &row, process);
+			err = load_block(load, &row, &stacks, process);
 	}
 	return err;
 }

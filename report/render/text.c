@@ -453,7 +453,7 @@ static void print_threads(const struct page *page, const struct gd_process_model
 			   "lock       I/O     sleep\n");
 	for (size_t i = 0; i < process->thread_count; i++) {
 		const struct gd_thread_model *thread = &process->threads[i];
-		struct gd_classes classes = gd_classes_of_thread(&thread->times, thread->is_main);
+		struct gd_classes classes = gd_classes_of(thread);
 		gd_autofree char *name = gd_escape_terminal(thread->name, 12, page->style->utf8);
 
 		fprintf(page->out, "  %-7d %-12s %9.3f %9.3f %9.3f %9.3f %9.3f %9.3f %9.3f\n",

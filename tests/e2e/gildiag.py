@@ -42,12 +42,12 @@ def clean_environment(**more):
     return env
 
 
-def watch(command, form, cwd=WORKLOADS, timeout=60, stdin=subprocess.DEVNULL, **more):
-    """Runs command under gildiag in the given form, then reports it as JSON."""
+def watch(command, form, cwd=WORKLOADS, timeout=60, stdin=subprocess.DEVNULL, options=(), **more):
+    """Runs command under gildiag in the given form, options are those of record; then reports it as JSON."""
     with tempfile.TemporaryDirectory() as folder:
         recording = os.path.join(folder, "recording")
         if form == "run":
-            words = [TOOL, "record", "-o", recording, "--"] + command
+            words = [TOOL, "record", "-o", recording, *options, "--"] + command
             env = clean_environment(**more)
         else:
             # The session is made in the working directory: the workload runs in an empty one.
@@ -168,6 +168,11 @@ def trial(test, form, **about):
     """A Trial that is a subtest."""
     with test.subTest(form=form, **about), Trial(form) as one:
         yield one
+
+
+def unprivileged_sources(report):
+    """Who wrote the recording; the eBPF probe is there where the tests run with rights."""
+    return [source for source in report["recording"]["sources"] if source != "probe"]
 
 
 def samplers_for(folder):

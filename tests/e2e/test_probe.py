@@ -88,6 +88,34 @@ class Waits(unittest.TestCase):
         self.assertIn("partner", functions)
 
 
+class Unseen(unittest.TestCase):
+    """What no wrapper sees, the scheduler explains: the verdict knows more than without it."""
+
+    def verdict(self, command, probe_is):
+        report = gildiag.watch(command, "run", options=["--probe=" + probe_is]).report
+        main = next(t for t in report["threads"] if t["role"] == "main")
+        return report["verdict"]["class"], main["classes"], report
+
+    def test_a_wait_inside_libc(self):
+        self.assertEqual(self.verdict(program("waits", "hidden"), "off")[0], "unknown")
+        verdict, classes, report = self.verdict(program("waits", "hidden"), "on")
+        self.assertEqual(verdict, "waiting")
+        self.assertLess(classes["unseen_s"], 0.02)
+        self.assertGreater(classes["io_wait_s"], 0.7)
+        rows = [b for b in report["blocks"] if b["system_call"] == "read"]
+        self.assertGreater(sum(b["blocked_s"] for b in rows), 0.7)
+        self.assertIn("read", {place["function"] for b in rows for place in b["stack"]})
+
+    def test_a_sleep_past_the_wrapper(self):
+        code = "import ctypes\nfor _ in range(20): ctypes.PyDLL('libc.so.6').usleep(20000)"
+        _, without, _ = self.verdict([sys.executable, "-c", code], "off")
+        verdict, classes, _ = self.verdict([sys.executable, "-c", code], "on")
+        self.assertGreater(without["unseen_s"], 0.38)
+        self.assertEqual(verdict, "waiting")
+        self.assertGreater(classes["timer_wait_s"], 0.38)
+        self.assertLess(classes["unseen_s"], 0.02)
+
+
 class Cpu(unittest.TestCase):
     def threads(self, kind, count, prefix=()):
         """[(what the probe says, what the thread itself read from the kernel)]"""
