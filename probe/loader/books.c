@@ -15,7 +15,7 @@ void *gd_rows_add(struct gd_rows *rows, size_t size_bytes, size_t limit)
 {
 	void *row;
 
-	if (rows->count == limit)
+	if (rows->count >= limit)
 		return NULL;
 	if (rows->count == rows->capacity) {
 		size_t capacity = rows->capacity ? 2 * rows->capacity : 16;
