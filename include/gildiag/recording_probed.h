@@ -27,21 +27,26 @@ struct gd_probed {
 	uint64_t cpu_ns;  /* what the probe's own process took */
 	uint64_t dropped; /* processes that took other credentials and are not followed since */
 	uint64_t mended;  /* switches that the kernel did not show, by the thread's clock */
-	uint64_t reserved[8];
+	uint32_t cpus; /* that affinity allows the process that was followed first; 0: not known */
+	uint32_t cpus_online;
+	uint64_t reserved[7];
 };
 GD_ASSERT_SIZE(gd_probed, 192);
 
 /* ---- A program that a process ran: from its birth or exec to its end or next exec ------------ */
 
+#define GD_PROBED_PYTHON 0x01u /* it looks like CPython: there may be a GIL that nobody saw */
+
 struct gd_probed_image {
-	uint32_t image; /* 1 and up */
-	int32_t pid;    /* in its own PID namespace */
-	int32_t ppid;   /* of its parent, in the parent's */
-	uint32_t reserved0;
+	uint32_t image;    /* 1 and up */
+	int32_t pid;       /* in its own PID namespace */
+	int32_t ppid;      /* of its parent, in the parent's */
+	uint32_t flags;    /* GD_PROBED_PYTHON */
 	uint64_t start_ns; /* or when the probe came */
 	uint64_t end_ns;   /* 0: it was there at the end */
+	char command[64];  /* the end of its file's path, or the kernel's short name */
 };
-GD_ASSERT_SIZE(gd_probed_image, 32);
+GD_ASSERT_SIZE(gd_probed_image, 96);
 
 /* ---- A thread -------------------------------------------------------------------------------- */
 

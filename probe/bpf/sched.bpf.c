@@ -136,10 +136,15 @@ static void adopt(struct gd_task *rec, struct task_struct *task, const struct gd
 
 	open_books(rec, task, row->image, row->tls_offset, now);
 	rec->state = task->__state;
-	if (task->on_cpu)
+	if (task->on_cpu) {
 		rec->on_ns = now;
-	else
-		rec->off_ns = now;
+		return;
+	}
+	rec->off_ns = now;
+	if (rec->state) {
+		rec->object = syscall_of(task);
+		rec->explained = cause_of_syscall(rec->object);
+	}
 }
 
 /*

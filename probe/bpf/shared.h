@@ -68,6 +68,7 @@ struct gd_event {
 	int32_t pid;
 	int32_t ppid;
 	uint64_t now_ns;
+	char command[16]; /* the kernel's short name */
 	struct gd_task task;
 };
 

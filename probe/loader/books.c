@@ -4,6 +4,7 @@
  * later ones share a row of their image, with tid 0: nothing of their time is lost.
  */
 #include "books.h"
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -47,6 +48,19 @@ static struct gd_probed_image *find_image(const struct gd_books *books, uint32_t
 	return low < books->images.count && images[low].image == number ? &images[low] : NULL;
 }
 
+void gd_books_name(struct gd_books *books, uint32_t number, const char *path)
+{
+	struct gd_probed_image *image = find_image(books, number);
+	size_t length = strlen(path), room = sizeof(image->command) - 1;
+	const char *name = strrchr(path, '/') ? strrchr(path, '/') + 1 : path;
+
+	if (!image)
+		return;
+	snprintf(image->command, sizeof(image->command), "%s",
+		 length > room ? path + length - room : path);
+	image->flags = strncmp(name, "python", 6) == 0 ? GD_PROBED_PYTHON : 0;
+}
+
 /* Births are told by several CPUs: a number may come after its successor. */
 static void add_image(struct gd_books *books, const struct gd_event *event)
 {
@@ -63,6 +77,7 @@ static void add_image(struct gd_books *books, const struct gd_event *event)
 					       .pid = event->pid,
 					       .ppid = event->ppid,
 					       .start_ns = event->now_ns };
+	gd_books_name(books, event->image, event->command);
 }
 
 void gd_books_add_sums(struct gd_probed_sums *to, const struct gd_probed_sums *from)

@@ -47,7 +47,7 @@ struct gd_crosscheck gd_crosscheck(const struct gd_session_model *session)
 	double scheduler_s, longer_s;
 
 	for (size_t i = 0; i < session->process_count; i++) {
-		if (!session->processes[i].scheduled)
+		if (!session->processes[i].scheduled || session->processes[i].has_no_agent)
 			continue;
 		check.was_done = true;
 		add_agent(&session->processes[i], &check);

@@ -372,7 +372,8 @@ struct gd_facts gd_facts_gather(const struct gd_process_model *process, bool is_
 	struct sums sums = facts.has_picture ? sum_picture(process) : sum_threads(process);
 	double active_s = 0;
 
-	explain_unknown(process, &sums);
+	if (facts.has_picture)
+		explain_unknown(process, &sums);
 	for (unsigned int kind = 0; kind < IDLE; kind++)
 		active_s += sums.kind_s[kind];
 	facts.active_s = active_s;

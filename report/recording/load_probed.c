@@ -15,7 +15,9 @@ struct load {
 	const struct gd_file *file;
 	struct gd_session_model *session;
 	struct gd_pool *pool;
+	struct gd_probed facts;
 	double copied_s;
+	bool is_alone; /* there is no agent's file */
 	uint32_t image_count;
 	/* By row of the image's section. */
 	uint32_t *images;                    /* its number */
@@ -43,12 +45,83 @@ static struct gd_process_model *find_process(const struct load *load,
 	return NULL;
 }
 
+/*
+ * Who waits in poll, or reads what may be anything, may wait for an answer or for work: without an
+ * agent nobody knows.  Such time stays unseen.
+ */
+static void doubt(struct gd_scheduled *scheduled)
+{
+	static const unsigned int doubtful[] = { GD_CAUSE_POLL, GD_CAUSE_OTHER };
+
+	for (size_t i = 0; i < sizeof(doubtful) / sizeof(doubtful[0]); i++) {
+		scheduled->explained_s[0] += scheduled->explained_s[doubtful[i]];
+		scheduled->explained_s[doubtful[i]] = 0;
+	}
+}
+
+/* What an agent would have said, as far as the scheduler can. */
+static void fill_times(struct gd_times *times, struct gd_scheduled *scheduled)
+{
+	doubt(scheduled);
+	times->life_s = scheduled->life_s;
+	times->cpu_s = scheduled->on_cpu_s;
+	times->cause_s[GD_CAUSE_CPU_FREE] = scheduled->life_s;
+	times->off_in_s[1] = fmax(0, scheduled->life_s - scheduled->on_cpu_s);
+	for (unsigned int cause = 0; cause < GD_CAUSE_MAX; cause++)
+		times->run_delay_s += scheduled->delay_s[cause] + scheduled->preempted_s[cause];
+}
+
+/* A process of an image that no agent woke in. */
+static int add_process(struct load *load, const struct gd_probed_image *image,
+		       struct gd_process_model **ret_process)
+{
+	struct gd_process_model *process =
+		&load->session->processes[load->session->process_count++];
+	uint32_t threads = gd_file_count(load->file, GD_SECTION_PROBED_THREADS);
+	bool is_python = image->flags & GD_PROBED_PYTHON;
+
+	process->pid = image->pid;
+	process->ppid = image->ppid;
+	process->command = gd_pool_text(load->pool, image->command, sizeof(image->command));
+	process->script = process->runtime_version = "";
+	process->runtime = is_python ? "CPython" : "";
+	process->gil_state = is_python ? GD_GIL_UNKNOWN : GD_GIL_NONE;
+	process->has_no_agent = process->clock_is_tsc = true;
+	process->cpus = load->facts.cpus;
+	process->cpus_online = load->facts.cpus_online;
+	process->is_complete = image->end_ns != 0;
+	process->start_s = seconds(image->start_ns);
+	process->end_s =
+		image->end_ns ? fmax(process->start_s, seconds(image->end_ns)) : load->copied_s;
+	process->steady_s = NAN;
+	process->started_epoch_s = seconds(load->file->header->start_realtime_ns);
+	process->threads = gd_pool_alloc(load->pool, threads, sizeof(*process->threads));
+	*ret_process = process;
+	return process->command && process->threads ? 0 : -ENOMEM;
+}
+
+static struct gd_thread_model *add_thread(struct gd_process_model *process,
+					  const struct gd_probed_thread *row)
+{
+	struct gd_thread_model *thread = &process->threads[process->thread_count++];
+
+	thread->tid = row->tid;
+	thread->name = "";
+	thread->is_main = row->tid == process->pid;
+	thread->has_ended = row->sums.ended_ns != 0;
+	thread->threads = 1;
+	return thread;
+}
+
 static int load_images(struct load *load)
 {
 	load->image_count = gd_file_count(load->file, GD_SECTION_PROBED_IMAGES);
 	load->images = gd_pool_alloc(load->pool, load->image_count, sizeof(*load->images));
 	load->processes = gd_pool_alloc(load->pool, load->image_count, sizeof(*load->processes));
-	if (!load->images || !load->processes)
+	if (load->is_alone)
+		load->session->processes = gd_pool_alloc(load->pool, load->image_count,
+							 sizeof(*load->session->processes));
+	if (!load->images || !load->processes || !load->session->processes)
 		return -ENOMEM;
 	for (uint32_t i = 0; i < load->image_count; i++) {
 		struct gd_probed_image row;
@@ -56,7 +129,9 @@ static int load_images(struct load *load)
 
 		gd_file_entry(load->file, GD_SECTION_PROBED_IMAGES, i, &row, sizeof(row));
 		load->images[i] = row.image;
-		process = find_process(load, &row);
+		process = load->is_alone ? NULL : find_process(load, &row);
+		if (load->is_alone && add_process(load, &row, &process) != 0)
+			return -ENOMEM;
 		if (!process)
 			continue;
 		process->scheduled = gd_pool_alloc(load->pool, 1, sizeof(*process->scheduled));
@@ -121,14 +196,18 @@ static int load_threads(const struct load *load)
 		if (!process)
 			continue;
 		add_sums(process->scheduled, &row.sums, load->copied_s);
-		thread = find_thread(process, row.tid);
+		thread = load->is_alone ? add_thread(process, &row) : find_thread(process, row.tid);
 		if (!thread)
 			continue;
 		thread->scheduled = gd_pool_alloc(load->pool, 1, sizeof(*thread->scheduled));
 		if (!thread->scheduled)
 			return -ENOMEM;
 		add_sums(thread->scheduled, &row.sums, load->copied_s);
+		if (load->is_alone)
+			fill_times(&thread->times, thread->scheduled);
 	}
+	for (uint32_t i = 0; load->is_alone && i < load->image_count; i++)
+		doubt(load->processes[i]->scheduled);
 	return 0;
 }
 
@@ -266,7 +345,7 @@ static int load_blocks_of(const struct load *load, uint32_t image, struct gd_pro
 
 /* ---- The probe itself ------------------------------------------------------------------------ */
 
-static int load_facts(const struct load *load)
+static int load_facts(struct load *load)
 {
 	struct gd_probe_model *probe = gd_pool_alloc(load->pool, 1, sizeof(*probe));
 	struct gd_probed row;
@@ -274,6 +353,7 @@ static int load_facts(const struct load *load)
 	if (!probe)
 		return -ENOMEM;
 	gd_file_entry(load->file, GD_SECTION_PROBED, 0, &row, sizeof(row));
+	load->facts = row;
 	probe->attached_s = seconds(row.attached_ns);
 	probe->cpu_s = seconds(row.cpu_ns);
 	probe->is_complete = load->file->header->state == GD_STATE_CLOSED;
@@ -289,7 +369,9 @@ static int load_facts(const struct load *load)
 
 int gd_load_probed(int folder, struct gd_session_model *session)
 {
-	struct load load = { .session = session, .pool = session->pool };
+	struct load load = { .session = session,
+			     .pool = session->pool,
+			     .is_alone = session->process_count == 0 };
 	struct gd_file file;
 	int err;
 

@@ -324,8 +324,9 @@ static void print_process(const struct page *page, const struct gd_analysis *ana
 
 	snprintf(line, sizeof(line), "%s", command ? command : "");
 	if (process->runtime[0])
-		snprintf(line + strlen(line), sizeof(line) - strlen(line), " (Python %s, GIL %s)",
-			 version ? version : "", gd_words_gil(process->gil_state));
+		snprintf(line + strlen(line), sizeof(line) - strlen(line), " (Python%s%s, GIL %s)",
+			 version && *version ? " " : "", version ? version : "",
+			 gd_words_gil(process->gil_state));
 	snprintf(line + strlen(line), sizeof(line) - strlen(line), ", %zu process%s", count,
 		 count > 1 ? "es" : "");
 	if (small)
@@ -420,7 +421,10 @@ static void print_doubts(const struct page *page, const struct gd_analysis *anal
 		fprintf(page->out,
 			"lost: %llu facts did not fit (gildiag report -f json names them)\n",
 			(unsigned long long)lost);
-	if (!process->was_collected)
+	if (process->has_no_agent)
+		fprintf(page->out,
+			"no agent: threads' system calls only; run it with gildiag run for more\n");
+	else if (!process->was_collected)
 		fprintf(page->out,
 			"no sampler looked: no joint picture, sums of each thread alone\n");
 	if (process->flags & GD_FLAG_SECCOMP)
@@ -431,7 +435,7 @@ static void print_doubts(const struct page *page, const struct gd_analysis *anal
 	if (process->gil_state == GD_GIL_UNKNOWN)
 		fprintf(page->out,
 			"GIL: unknown in this Python: computing cannot be split by it\n");
-	if (!process->is_complete)
+	if (!process->is_complete && !process->has_no_agent)
 		fprintf(page->out,
 			"incomplete: it still ran, or was killed together with the sampler\n");
 	if (analysis->unfollowed_cpu_s > 0.05)

@@ -56,9 +56,12 @@ static void init(struct probed *file)
 	SECTION(4, GD_SECTION_PROBED_STACKS, stacks, 1);
 #undef SECTION
 	file->facts.lost[GD_PROBED_LOST_EVENTS] = 7;
-	file->images[0] =
-		(struct gd_probed_image){ 1, GD_RECORDING_PID, 1, 0, start - 2 * S, start - S };
-	file->images[1] = (struct gd_probed_image){ 2, GD_RECORDING_PID, 1, 0, start - S, 0 };
+	for (uint32_t i = 0; i < 2; i++) {
+		file->images[i].image = i + 1;
+		file->images[i].pid = GD_RECORDING_PID;
+		file->images[i].start_ns = start - (2 - i) * S;
+	}
+	file->images[0].end_ns = start - S;
 	for (int i = 0; i < 3; i++) {
 		file->threads[i].image = i ? 2 : 1;
 		file->threads[i].tid = GD_RECORDING_PID + (i == 2);
