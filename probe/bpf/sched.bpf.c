@@ -16,22 +16,20 @@ char LICENSE[] SEC("license") = "Dual MIT/GPL";
 static __noinline int switch_followed(void *ctx, _Bool preempted, struct task_struct *prev,
 				      struct task_struct *next)
 {
-	struct gd_task *rec = find(prev);
-	__u64 now = 0;
+	struct gd_task *rec = prev ? find_marked(prev) : 0;
+	__u64 now = bpf_ktime_get_ns();
 
-	if (rec) {
-		now = bpf_ktime_get_ns();
-		leave_cpu(rec, prev, preempted, now, ctx);
-	}
-	rec = find(next);
 	if (rec)
-		enter_cpu(rec, now ? now : bpf_ktime_get_ns());
+		leave_cpu(rec, prev, preempted, now, ctx);
+	rec = next ? find_marked(next) : 0;
+	if (rec)
+		enter_cpu(rec, now);
 	return 0;
 }
 
 static __noinline int wake_followed(struct task_struct *task)
 {
-	struct gd_task *rec = find(task);
+	struct gd_task *rec = find_marked(task);
 
 	if (rec)
 		wake(rec, bpf_get_current_task_btf(), bpf_ktime_get_ns());
@@ -41,8 +39,14 @@ static __noinline int wake_followed(struct task_struct *task)
 SEC("tp_btf/sched_switch")
 int BPF_PROG(gd_on_switch, _Bool preempted, struct task_struct *prev, struct task_struct *next)
 {
-	if (is_marked(prev->tgid) || is_marked(next->tgid))
+	_Bool prev_is = is_marked(prev->tgid), next_is = is_marked(next->tgid);
+
+	if (prev_is && next_is)
 		switch_followed(ctx, preempted, prev, next);
+	else if (prev_is)
+		switch_followed(ctx, preempted, prev, 0);
+	else if (next_is)
+		switch_followed(ctx, preempted, 0, next);
 	return 0;
 }
 

@@ -77,7 +77,7 @@ static __always_inline void enter_cpu(struct gd_task *rec, __u64 now)
 static __noinline int mend(struct gd_task *rec, __u64 had_ns, __u64 now)
 {
 	count(GD_BPF_MENDED);
-	enter_cpu(rec, now - had_ns);
+	enter_cpu(rec, had_ns < now - rec->off_ns ? now - had_ns : rec->off_ns);
 	return 0;
 }
 

@@ -334,6 +334,9 @@ static void print_process(const struct page *page, const struct gd_analysis *ana
 	if (!isnan(analysis->overhead))
 		snprintf(line + strlen(line), sizeof(line) - strlen(line), "; own cost %.1f %%",
 			 100 * analysis->overhead);
+	if (!analysis->session->probe)
+		snprintf(line + strlen(line), sizeof(line) - strlen(line),
+			 "; no eBPF probe (gildiag doctor)");
 	fputs("watched ", page->out);
 	print_wrapped(page, line, 8);
 }
