@@ -5,7 +5,8 @@
 #include <locale.h>
 #include <string.h>
 
-static const struct gd_command *const commands[] = { &gd_cmd_run, &gd_cmd_record, &gd_cmd_report };
+static const struct gd_command *const commands[] = { &gd_cmd_run, &gd_cmd_record, &gd_cmd_report,
+						     &gd_cmd_doctor };
 
 #define COMMAND_COUNT (sizeof(commands) / sizeof(commands[0]))
 

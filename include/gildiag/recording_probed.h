@@ -21,28 +21,32 @@ struct gd_probed {
 	uint64_t attached_ns;
 	uint64_t copied_ns; /* when this was written */
 	uint64_t lost[GD_PROBED_LOST_COUNT];
-	uint64_t slots_read; /* switches at which the agent's slot was read */
-	uint64_t slots_none;
+	uint64_t slots_none; /* switches at which the thread had no slot of the agent's */
 	uint64_t slots_faulted;
 	uint64_t slots_wrong;
 	uint64_t cpu_ns;  /* what the probe's own process took */
 	uint64_t dropped; /* processes that took other credentials and are not followed since */
 	uint64_t mended;  /* switches that the kernel did not show, by the thread's clock */
+	uint32_t cpus; /* that affinity allows the process that was followed first; 0: not known */
+	uint32_t cpus_online;
 	uint64_t reserved[7];
 };
 GD_ASSERT_SIZE(gd_probed, 192);
 
 /* ---- A program that a process ran: from its birth or exec to its end or next exec ------------ */
 
+#define GD_PROBED_PYTHON 0x01u /* it looks like CPython: there may be a GIL that nobody saw */
+
 struct gd_probed_image {
-	uint32_t image; /* 1 and up */
-	int32_t pid;    /* in its own PID namespace */
-	int32_t ppid;   /* of its parent, in the parent's */
-	uint32_t reserved0;
+	uint32_t image;    /* 1 and up */
+	int32_t pid;       /* in its own PID namespace */
+	int32_t ppid;      /* of its parent, in the parent's */
+	uint32_t flags;    /* GD_PROBED_PYTHON */
 	uint64_t start_ns; /* or when the probe came */
 	uint64_t end_ns;   /* 0: it was there at the end */
+	char command[64];  /* the end of its file's path, or the kernel's short name */
 };
-GD_ASSERT_SIZE(gd_probed_image, 32);
+GD_ASSERT_SIZE(gd_probed_image, 96);
 
 /* ---- A thread -------------------------------------------------------------------------------- */
 
@@ -56,23 +60,30 @@ GD_ASSERT_SIZE(gd_probed_image, 32);
 #define GD_PROBED_NO_SLOT 31
 
 /*
- * Off the CPU, by cause: blocked until it was woken, then queued for a CPU (delay); or queued at
- * once, as it was preempted.  on_cpu_ns and these three together are its life.
+ * Off the CPU for one cause: blocked until it was woken, then queued for a CPU (delay); or queued
+ * at once, as it was preempted.
  */
+struct gd_probed_cause {
+	uint64_t blocked_ns;
+	uint64_t delay_ns;
+	uint64_t preempted_ns;
+	/* Of what is blocked or delayed where no wrapper stood: this is what the call waits for. */
+	uint64_t explained_ns;
+	uint32_t blocks;
+	uint32_t woken_by[GD_WOKEN_COUNT];
+};
+GD_ASSERT_SIZE(gd_probed_cause, 48);
+
+/* on_cpu_ns and what stands in causes, but explained_ns, are its life. */
 struct gd_probed_sums {
 	uint64_t born_ns;
 	uint64_t ended_ns; /* 0: alive */
 	uint64_t on_cpu_ns;
 	uint64_t switches; /* off the CPU */
-	uint64_t blocked_ns[GD_CAUSE_MAX];
-	uint64_t delay_ns[GD_CAUSE_MAX];
-	uint64_t preempted_ns[GD_CAUSE_MAX];
-	/* Of what is blocked or delayed where no wrapper stood, by what the system call waits for. */
-	uint64_t explained_ns[GD_CAUSE_MAX];
-	uint32_t blocks[GD_CAUSE_MAX];
-	uint32_t woken_by[GD_WOKEN_COUNT][GD_CAUSE_MAX];
+	uint64_t slots_read;
+	struct gd_probed_cause causes[GD_CAUSE_MAX];
 };
-GD_ASSERT_SIZE(gd_probed_sums, 32 + 4 * 8 * GD_CAUSE_MAX + 4 * 4 * GD_CAUSE_MAX);
+GD_ASSERT_SIZE(gd_probed_sums, 40 + 48 * GD_CAUSE_MAX);
 
 struct gd_probed_thread {
 	uint32_t image;

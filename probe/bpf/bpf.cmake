@@ -32,9 +32,9 @@ endif()
 # Where asm/types.h is: multiarch keeps it out of the default path of the BPF target.
 set(GD_BPF_SYSTEM_INCLUDE /usr/include/${CMAKE_SYSTEM_PROCESSOR}-linux-gnu)
 
-# gd_bpf_skeleton(target name): bpf/<name>.bpf.c becomes <name>.skel.h, which target includes.
-function(gd_bpf_skeleton target name)
-  set(source ${PROJECT_SOURCE_DIR}/probe/bpf/${name}.bpf.c)
+# gd_bpf_skeleton(target source): <name>.bpf.c becomes <name>.skel.h, which target includes.
+function(gd_bpf_skeleton target source)
+  string(REGEX REPLACE "^.*/(.*)\\.bpf\\.c$" "\\1" name ${source})
   set(object ${CMAKE_CURRENT_BINARY_DIR}/${name}.bpf.o)
   set(header ${CMAKE_CURRENT_BINARY_DIR}/${name}.skel.h)
   add_custom_command(OUTPUT ${object}

@@ -59,6 +59,7 @@ struct task_struct {
 	struct task_struct *real_parent;
 	struct signal_struct *signal;
 	const struct cred *cred;
+	char comm[16];
 };
 
 struct bpf_iter_meta {

@@ -3,6 +3,7 @@
 #ifndef GD_BPF_LIVES_H
 #define GD_BPF_LIVES_H
 
+#include "arch_x86_64.h"
 #include "tables.h"
 
 /* The number that a task has in its own PID namespace. */
@@ -51,6 +52,7 @@ static __always_inline void tell(__u32 what, __u32 image, struct task_struct *le
 	event->now_ns = now;
 	event->pid = own_number(leader);
 	event->ppid = 0;
+	bpf_probe_read_kernel_str(event->command, sizeof(event->command), leader->comm);
 	if (what == GD_EVENT_IMAGE_BORN) {
 		struct task_struct *parent = BPF_CORE_READ(leader, real_parent, group_leader);
 
@@ -78,9 +80,9 @@ static __always_inline __u32 bear_image(struct task_struct *leader, __u64 tls_of
 	return row.image;
 }
 
-static const struct gd_task gd_fresh = { .cause = GD_PROBED_NO_SLOT,
-					 .stack = -1,
-					 .woken_by = GD_WOKEN_COUNT }; /* nobody: it was born */
+static const struct gd_task gd_fresh = {
+	.cause = GD_PROBED_NO_SLOT, .object = GD_NO_SYSCALL, .stack = -1, .woken_by = GD_WOKEN_COUNT
+}; /* nobody: it was born */
 
 /* The record of a thread from now on; its books are empty. */
 static __always_inline void open_books(struct gd_task *rec, struct task_struct *task, __u32 image,

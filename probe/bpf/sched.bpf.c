@@ -9,29 +9,52 @@
 
 char LICENSE[] SEC("license") = "Dual MIT/GPL";
 
+/*
+ * What is below is out of line, so that everybody else pays for two loads and not for registers
+ * saved.
+ */
+static __noinline int switch_followed(void *ctx, _Bool preempted, struct task_struct *prev,
+				      struct task_struct *next)
+{
+	struct gd_task *rec = prev ? find_marked(prev) : 0;
+	__u64 now = bpf_ktime_get_ns();
+
+	if (rec)
+		leave_cpu(rec, prev, preempted, now, ctx);
+	rec = next ? find_marked(next) : 0;
+	if (rec)
+		enter_cpu(rec, now);
+	return 0;
+}
+
+static __noinline int wake_followed(struct task_struct *task)
+{
+	struct gd_task *rec = find_marked(task);
+
+	if (rec)
+		wake(rec, bpf_get_current_task_btf(), bpf_ktime_get_ns());
+	return 0;
+}
+
 SEC("tp_btf/sched_switch")
 int BPF_PROG(gd_on_switch, _Bool preempted, struct task_struct *prev, struct task_struct *next)
 {
-	struct gd_task *rec = find(prev);
-	__u64 now = 0;
+	_Bool prev_is = is_marked(prev->tgid), next_is = is_marked(next->tgid);
 
-	if (rec) {
-		now = bpf_ktime_get_ns();
-		leave_cpu(rec, prev, preempted, now, ctx);
-	}
-	rec = find(next);
-	if (rec)
-		enter_cpu(rec, now ? now : bpf_ktime_get_ns());
+	if (prev_is && next_is)
+		switch_followed(ctx, preempted, prev, next);
+	else if (prev_is)
+		switch_followed(ctx, preempted, prev, 0);
+	else if (next_is)
+		switch_followed(ctx, preempted, 0, next);
 	return 0;
 }
 
 SEC("tp_btf/sched_waking")
 int BPF_PROG(gd_on_waking, struct task_struct *task)
 {
-	struct gd_task *rec = find(task);
-
-	if (rec)
-		wake(rec, bpf_get_current_task_btf(), bpf_ktime_get_ns());
+	if (is_marked(task->tgid))
+		wake_followed(task);
 	return 0;
 }
 
@@ -117,10 +140,15 @@ static void adopt(struct gd_task *rec, struct task_struct *task, const struct gd
 
 	open_books(rec, task, row->image, row->tls_offset, now);
 	rec->state = task->__state;
-	if (task->on_cpu)
+	if (task->on_cpu) {
 		rec->on_ns = now;
-	else
-		rec->off_ns = now;
+		return;
+	}
+	rec->off_ns = now;
+	if (rec->state) {
+		rec->object = syscall_of(task);
+		rec->explained = cause_of_syscall(rec->object);
+	}
 }
 
 /*

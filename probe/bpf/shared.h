@@ -13,12 +13,12 @@
  * and waker while it is off the CPU.
  */
 struct gd_task {
-	uint64_t
-		tls_offset; /* of the agent's slot pointer from the thread pointer; 0: none known */
-	uint32_t image;     /* which program of which process; 0: not followed yet */
-	uint32_t tgid;      /* in the outermost namespace */
-	int32_t tid;        /* in its own namespace */
-	int32_t pid;        /* the same, of its process */
+	uint64_t tls_offset; /* of the slot pointer from the thread pointer; 0: not known */
+	uint64_t slot;       /* its address, where it was last found; 0: not yet */
+	uint32_t image;      /* which program of which process; 0: not followed yet */
+	uint32_t tgid;       /* in the outermost namespace */
+	int32_t tid;         /* in its own namespace */
+	uint32_t padding0;
 	/* On the CPU since on_ns, or off it since off_ns: the other one is 0. */
 	uint64_t on_ns;
 	uint64_t off_ns;
@@ -68,6 +68,7 @@ struct gd_event {
 	int32_t pid;
 	int32_t ppid;
 	uint64_t now_ns;
+	char command[16]; /* the kernel's short name */
 	struct gd_task task;
 };
 
@@ -78,11 +79,10 @@ struct gd_event {
 #define GD_BPF_LOST_WAITS   3 /* the table of waits was full */
 #define GD_BPF_LOST_STACKS  4 /* no room, or not walkable */
 /* How the slots were read. */
-#define GD_BPF_SLOT_READ   5
-#define GD_BPF_SLOT_NONE   6 /* the agent has not woken yet, or the thread has ended */
-#define GD_BPF_SLOT_FAULT  7 /* its page was not there */
-#define GD_BPF_SLOT_WRONG  8 /* not this thread's: between a fork and its handler */
-#define GD_BPF_MENDED      9 /* switches onto a CPU that the kernel did not show */
-#define GD_BPF_COUNT_COUNT 10
+#define GD_BPF_SLOT_NONE   5 /* the agent has not woken yet, or the thread has ended */
+#define GD_BPF_SLOT_FAULT  6 /* its page was not there */
+#define GD_BPF_SLOT_WRONG  7 /* not this thread's: between a fork and its handler */
+#define GD_BPF_MENDED      8 /* switches onto a CPU that the kernel did not show */
+#define GD_BPF_COUNT_COUNT 9
 
 #endif

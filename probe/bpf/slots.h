@@ -30,38 +30,48 @@ static __always_inline _Bool has_no_wrapper(const struct gd_task *rec)
 static __always_inline _Bool use_slot(struct gd_task *rec, const struct slot_head *slot)
 {
 	if (slot->tid != rec->tid || slot->state != GD_THREAD_LIVE ||
-	    slot->cause >= GD_PROBED_NO_SLOT) {
-		count(GD_BPF_SLOT_WRONG);
+	    slot->cause >= GD_PROBED_NO_SLOT)
 		return 0;
-	}
-	count(GD_BPF_SLOT_READ);
 	rec->cause = slot->cause;
 	rec->object = slot->object;
+	rec->sums.slots_read++;
 	return 1;
 }
 
-/* What the agent says: the current thread's slot, by the pointer in its own storage. */
-static __always_inline _Bool read_slot(struct gd_task *rec, struct task_struct *task)
+/* Finds the current thread's slot by the pointer in its own storage. */
+static __noinline int find_slot(struct gd_task *rec, struct task_struct *task)
 {
 	struct slot_head slot;
-	__u64 address = 0;
 
-	if (!rec->tls_offset)
-		return 0;
-	if (bpf_probe_read_user(&address, sizeof(address),
+	rec->slot = 0;
+	if (bpf_probe_read_user(&rec->slot, sizeof(rec->slot),
 				(void *)(task->thread.fsbase + rec->tls_offset))) {
 		count(GD_BPF_SLOT_FAULT);
 		return 0;
 	}
-	if (!address) {
+	if (!rec->slot)
 		count(GD_BPF_SLOT_NONE);
-		return 0;
-	}
-	if (bpf_probe_read_user(&slot, sizeof(slot), (void *)address)) {
+	else if (bpf_probe_read_user(&slot, sizeof(slot), (void *)rec->slot))
 		count(GD_BPF_SLOT_FAULT);
-		return 0;
-	}
-	return use_slot(rec, &slot);
+	else if (use_slot(rec, &slot))
+		return 1;
+	else
+		count(GD_BPF_SLOT_WRONG);
+	rec->slot = 0;
+	return 0;
+}
+
+/* What the agent says of the current thread.  A thread keeps its slot as long as it lives. */
+static __always_inline void read_slot(struct gd_task *rec, struct task_struct *task)
+{
+	struct slot_head slot;
+
+	if (!rec->tls_offset)
+		return;
+	if (rec->slot && !bpf_probe_read_user(&slot, sizeof(slot), (void *)rec->slot) &&
+	    use_slot(rec, &slot))
+		return;
+	find_slot(rec, task);
 }
 
 /*
@@ -81,7 +91,7 @@ static __always_inline void read_slot_late(struct gd_task *rec, struct task_stru
 }
 
 /* No wrapper stands here: the registers say which system call it is, the frame pointers where. */
-static __always_inline void read_cause(struct gd_task *rec, struct task_struct *task, void *ctx)
+static __noinline int read_cause(struct gd_task *rec, struct task_struct *task, void *ctx)
 {
 	rec->object = syscall_of(task);
 	rec->explained = cause_of_syscall(rec->object);
@@ -90,6 +100,7 @@ static __always_inline void read_cause(struct gd_task *rec, struct task_struct *
 		rec->stack = -1;
 		count(GD_BPF_LOST_STACKS);
 	}
+	return 0;
 }
 
 #endif

@@ -5,8 +5,14 @@
 
 #include "slots.h"
 
+/* The rest of the causes is in the threads' sums. */
+static __always_inline _Bool is_booked_by_object(const struct gd_task *rec)
+{
+	return rec->cause < GD_CAUSE_INTERNAL || rec->cause == GD_PROBED_NO_SLOT;
+}
+
 /* Locks and the GIL by who released them; what nobody explains by system call and stack. */
-static __always_inline void book_wait(const struct gd_task *rec, __u64 blocked_ns, __u64 delay_ns)
+static __noinline int book_wait(const struct gd_task *rec, __u64 blocked_ns, __u64 delay_ns)
 {
 	struct gd_wait_key key = { .image = rec->image,
 				   .cause = rec->cause,
@@ -16,16 +22,14 @@ static __always_inline void book_wait(const struct gd_task *rec, __u64 blocked_n
 	struct gd_wait_sums fresh = { 1, blocked_ns, delay_ns, blocked_ns };
 	struct gd_wait_sums *sums;
 
-	if (rec->cause >= GD_CAUSE_SLEEP && rec->cause != GD_PROBED_NO_SLOT)
-		return; /* its sums are in the thread's */
 	sums = bpf_map_lookup_elem(&gd_waits, &key);
 	if (!sums) {
 		if (bpf_map_update_elem(&gd_waits, &key, &fresh, BPF_NOEXIST) == 0)
-			return;
+			return 0;
 		sums = bpf_map_lookup_elem(&gd_waits, &key); /* another CPU was faster */
 		if (!sums) {
 			count(GD_BPF_LOST_WAITS);
-			return;
+			return 0;
 		}
 	}
 	__sync_fetch_and_add(&sums->blocks, 1);
@@ -33,12 +37,13 @@ static __always_inline void book_wait(const struct gd_task *rec, __u64 blocked_n
 	__sync_fetch_and_add(&sums->delay_ns, delay_ns);
 	if (blocked_ns > sums->blocked_ns_max)
 		sums->blocked_ns_max = blocked_ns; /* a race may keep the smaller one */
+	return 0;
 }
 
 /* It gets a CPU: what it did without one is known now. */
 static __always_inline void enter_cpu(struct gd_task *rec, __u64 now)
 {
-	__u32 cause = rec->cause & (GD_CAUSE_MAX - 1);
+	struct gd_probed_cause *sums = &rec->sums.causes[rec->cause & (GD_CAUSE_MAX - 1)];
 	__u64 off_ns = rec->off_ns, woken_ns = rec->woken_ns;
 	__u32 woken_by = rec->woken_by;
 
@@ -47,21 +52,33 @@ static __always_inline void enter_cpu(struct gd_task *rec, __u64 now)
 	if (!off_ns)
 		return;
 	if (!rec->state) {
-		rec->sums.preempted_ns[cause] += now - off_ns;
+		sums->preempted_ns += now - off_ns;
 		return;
 	}
 	if (woken_ns < off_ns)
 		woken_ns = off_ns; /* woken while it still went to sleep */
 	if (woken_ns > now)
 		woken_ns = now; /* clocks of two CPUs */
-	rec->sums.blocked_ns[cause] += woken_ns - off_ns;
-	rec->sums.delay_ns[cause] += now - woken_ns;
-	rec->sums.blocks[cause]++;
-	if (has_no_wrapper(rec))
-		rec->sums.explained_ns[rec->explained & (GD_CAUSE_MAX - 1)] += now - off_ns;
+	sums->blocked_ns += woken_ns - off_ns;
+	sums->delay_ns += now - woken_ns;
+	sums->blocks++;
 	if (woken_by < GD_WOKEN_COUNT)
-		rec->sums.woken_by[woken_by][cause]++;
-	book_wait(rec, woken_ns - off_ns, now - woken_ns);
+		sums->woken_by[woken_by]++;
+	if (is_booked_by_object(rec))
+		book_wait(rec, woken_ns - off_ns, now - woken_ns);
+	if (has_no_wrapper(rec))
+		rec->sums.causes[rec->explained & (GD_CAUSE_MAX - 1)].explained_ns += now - off_ns;
+}
+
+/*
+ * It leaves a CPU that it was not seen to get: some kernels hide the switches away from some
+ * threads.  Its own clock says for how long it had one.
+ */
+static __noinline int mend(struct gd_task *rec, __u64 had_ns, __u64 now)
+{
+	count(GD_BPF_MENDED);
+	enter_cpu(rec, had_ns < now - rec->off_ns ? now - had_ns : rec->off_ns);
+	return 0;
 }
 
 /* task is the current thread: it leaves the CPU. */
@@ -70,11 +87,8 @@ static __always_inline void leave_cpu(struct gd_task *rec, struct task_struct *t
 {
 	__u64 clock_ns = task->se.sum_exec_runtime;
 
-	if (!rec->on_ns && rec->off_ns) {
-		/* Some kernels hide switches from some threads to others: its clock tells. */
-		count(GD_BPF_MENDED);
-		enter_cpu(rec, now - (clock_ns - rec->clock_ns));
-	}
+	if (!rec->on_ns && rec->off_ns)
+		mend(rec, clock_ns - rec->clock_ns, now);
 	if (rec->on_ns)
 		rec->sums.on_cpu_ns += now - rec->on_ns;
 	rec->clock_ns = clock_ns;
@@ -107,15 +121,16 @@ static __always_inline void wake(struct gd_task *rec, struct task_struct *curren
 
 	if (!rec->off_ns || rec->woken_ns)
 		return;
-	rec->woken_by = GD_WOKEN_INTERRUPT;
 	rec->waker = 0;
-	if (!is_interrupt(current)) {
-		waker = find(current);
+	if (is_interrupt(current)) {
+		rec->woken_by = GD_WOKEN_INTERRUPT;
+	} else if ((__u32)current->tgid != rec->tgid) {
 		rec->woken_by = GD_WOKEN_PROCESS;
-		if (waker && waker->image == rec->image) {
-			rec->woken_by = GD_WOKEN_THREAD;
+	} else {
+		rec->woken_by = GD_WOKEN_THREAD;
+		waker = is_booked_by_object(rec) ? find(current) : 0;
+		if (waker)
 			rec->waker = waker->tid;
-		}
 	}
 	rec->woken_ns = now;
 }

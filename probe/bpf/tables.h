@@ -90,15 +90,18 @@ static __always_inline void unmark(__u32 tgid)
 		__sync_fetch_and_and(&gd_bits[tgid / 64 % (TGIDS / 64)], ~(1ull << tgid % 64));
 }
 
+/* The record of a thread whose process is marked; NULL: not followed. */
+static __always_inline struct gd_task *find_marked(struct task_struct *task)
+{
+	struct gd_task *found = bpf_task_storage_get(&gd_tasks, task, 0, 0);
+
+	return found && found->image ? found : 0;
+}
+
 /* The record of a followed thread; NULL: not followed. */
 static __always_inline struct gd_task *find(struct task_struct *task)
 {
-	struct gd_task *found;
-
-	if (!is_marked(task->tgid))
-		return 0;
-	found = bpf_task_storage_get(&gd_tasks, task, 0, 0);
-	return found && found->image ? found : 0;
+	return is_marked(task->tgid) ? find_marked(task) : 0;
 }
 
 #endif

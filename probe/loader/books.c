@@ -4,6 +4,7 @@
  * later ones share a row of their image, with tid 0: nothing of their time is lost.
  */
 #include "books.h"
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -15,7 +16,7 @@ void *gd_rows_add(struct gd_rows *rows, size_t size_bytes, size_t limit)
 {
 	void *row;
 
-	if (rows->count == limit)
+	if (rows->count >= limit)
 		return NULL;
 	if (rows->count == rows->capacity) {
 		size_t capacity = rows->capacity ? 2 * rows->capacity : 16;
@@ -47,6 +48,19 @@ static struct gd_probed_image *find_image(const struct gd_books *books, uint32_t
 	return low < books->images.count && images[low].image == number ? &images[low] : NULL;
 }
 
+void gd_books_name(struct gd_books *books, uint32_t number, const char *path)
+{
+	struct gd_probed_image *image = find_image(books, number);
+	size_t length = strlen(path), room = sizeof(image->command) - 1;
+	const char *name = strrchr(path, '/') ? strrchr(path, '/') + 1 : path;
+
+	if (!image)
+		return;
+	snprintf(image->command, sizeof(image->command), "%s",
+		 length > room ? path + length - room : path);
+	image->flags = strncmp(name, "python", 6) == 0 ? GD_PROBED_PYTHON : 0;
+}
+
 /* Births are told by several CPUs: a number may come after its successor. */
 static void add_image(struct gd_books *books, const struct gd_event *event)
 {
@@ -63,6 +77,7 @@ static void add_image(struct gd_books *books, const struct gd_event *event)
 					       .pid = event->pid,
 					       .ppid = event->ppid,
 					       .start_ns = event->now_ns };
+	gd_books_name(books, event->image, event->command);
 }
 
 void gd_books_add_sums(struct gd_probed_sums *to, const struct gd_probed_sums *from)
@@ -73,14 +88,18 @@ void gd_books_add_sums(struct gd_probed_sums *to, const struct gd_probed_sums *f
 		to->ended_ns = from->ended_ns;
 	to->on_cpu_ns += from->on_cpu_ns;
 	to->switches += from->switches;
+	to->slots_read += from->slots_read;
 	for (unsigned int i = 0; i < GD_CAUSE_MAX; i++) {
-		to->blocked_ns[i] += from->blocked_ns[i];
-		to->delay_ns[i] += from->delay_ns[i];
-		to->preempted_ns[i] += from->preempted_ns[i];
-		to->explained_ns[i] += from->explained_ns[i];
-		to->blocks[i] += from->blocks[i];
+		struct gd_probed_cause *sum = &to->causes[i];
+		const struct gd_probed_cause *more = &from->causes[i];
+
+		sum->blocked_ns += more->blocked_ns;
+		sum->delay_ns += more->delay_ns;
+		sum->preempted_ns += more->preempted_ns;
+		sum->explained_ns += more->explained_ns;
+		sum->blocks += more->blocks;
 		for (unsigned int k = 0; k < GD_WOKEN_COUNT; k++)
-			to->woken_by[k][i] += from->woken_by[k][i];
+			sum->woken_by[k] += more->woken_by[k];
 	}
 }
 

@@ -66,7 +66,8 @@ static int write_record(int map, int pidfd, const struct gd_task *task)
 	return 0;
 }
 
-int gd_follow(const struct gd_attached *attached, int32_t pid, uint32_t owner, struct gd_diag *diag)
+int gd_follow(const struct gd_attached *attached, int32_t pid, uint32_t owner, uint32_t *ret_image,
+	      struct gd_diag *diag)
 {
 	gd_autoclose int pidfd = (int)syscall(SYS_pidfd_open, pid, 0);
 	int map = bpf_map__fd(attached->skeleton->maps.gd_tasks);
@@ -89,6 +90,7 @@ int gd_follow(const struct gd_attached *attached, int32_t pid, uint32_t owner, s
 		err = has_ended(pidfd) ? -ESRCH : -ENOSPC;
 	if (err)
 		return gd_diag_set(diag, err, "cannot follow process %d: %s", pid, strerror(-err));
+	*ret_image = task.image;
 	return 0;
 }
 

@@ -7,9 +7,9 @@
 
 /*
  * Follows pid, its threads and all that it starts from now on.  owner: the uid that it must belong
- * to, wholly; ~0: anybody.  0, or -errno and a sentence.
+ * to, wholly; ~0: anybody.  0 and the number of the program that it runs, or -errno and a sentence.
  */
-int gd_follow(const struct gd_attached *attached, int32_t pid, uint32_t owner,
+int gd_follow(const struct gd_attached *attached, int32_t pid, uint32_t owner, uint32_t *ret_image,
 	      struct gd_diag *diag);
 
 /* The agent's slots in pid are found this way from now on.  0, or -errno: it is not followed. */

@@ -17,6 +17,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -70,13 +71,37 @@ static int store(struct probe *probe, bool is_over)
 				   probe->attached_ns, is_over);
 }
 
+/* Where /proc may not be read, the kernel's short name has to do. */
+static int follow(struct probe *probe, int32_t pid, struct gd_diag *diag)
+{
+	char link[40], path[4096];
+	uint32_t image;
+	cpu_set_t set;
+	ssize_t n;
+	int err = gd_follow(&probe->attached, pid, probe->owner, &image, diag);
+
+	if (err)
+		return err;
+	gd_attach_poll(&probe->attached);
+	CPU_ZERO(&set);
+	if (!probe->books.cpus && sched_getaffinity(pid, sizeof(set), &set) == 0)
+		probe->books.cpus = (uint32_t)CPU_COUNT(&set);
+	snprintf(link, sizeof(link), "/proc/%d/exe", pid);
+	n = readlink(link, path, sizeof(path) - 1);
+	if (n > 0) {
+		path[n] = 0;
+		gd_books_name(&probe->books, image, path);
+	}
+	return 0;
+}
+
 static void obey(struct probe *probe, const struct gd_order *order)
 {
 	struct gd_diag diag = { "" };
 
 	switch (order->what) {
 	case GD_ORDER_FOLLOW:
-		answer(gd_follow(&probe->attached, order->pid, probe->owner, &diag), &diag);
+		answer(follow(probe, order->pid, &diag), &diag);
 		break;
 	case GD_ORDER_SLOTS:
 		gd_follow_slots(&probe->attached, order->pid, order->slot_tls_offset);
@@ -127,7 +152,7 @@ static void run(struct probe *probe)
 static int can_read_tables(void *arg)
 {
 	struct probe *probe = arg;
-	uint32_t key = GD_BPF_SLOT_READ;
+	uint32_t key = GD_BPF_LOST_EVENTS;
 	uint64_t values[1024]; /* a counter has one per CPU */
 
 	if (probe->attached.cpus > sizeof(values) / sizeof(values[0]))

@@ -24,27 +24,9 @@ struct content {
 
 /* ---- Gathering ------------------------------------------------------------------------------- */
 
-/* What is open is counted until now; the kernel's numbers may be a moment younger. */
-static void close_open(const struct gd_task *task, uint64_t now_ns, struct gd_probed_sums *sums)
+static bool has_no_wrapper(const struct gd_task *task)
 {
-	uint32_t cause = task->cause < GD_CAUSE_MAX ? task->cause : GD_PROBED_NO_SLOT;
-	uint64_t off_ns = task->off_ns, woken_ns = task->woken_ns;
-
-	if (task->on_ns && now_ns > task->on_ns)
-		sums->on_cpu_ns += now_ns - task->on_ns;
-	if (!off_ns || now_ns < off_ns)
-		return;
-	if (!task->state) {
-		sums->preempted_ns[cause] += now_ns - off_ns;
-		return;
-	}
-	if (!woken_ns || woken_ns > now_ns)
-		woken_ns = now_ns;
-	else if (woken_ns < off_ns)
-		woken_ns = off_ns;
-	sums->blocked_ns[cause] += woken_ns - off_ns;
-	sums->delay_ns[cause] += now_ns - woken_ns;
-	sums->blocks[cause]++;
+	return task->cause <= GD_CAUSE_CPU_FREE || task->cause == GD_PROBED_NO_SLOT;
 }
 
 static struct gd_probed_wait *add_wait(struct content *content, const struct gd_wait_key *key,
@@ -68,6 +50,50 @@ static struct gd_probed_wait *add_wait(struct content *content, const struct gd_
 	return wait;
 }
 
+/* A block that is open counts until now, as all others do. */
+static void close_block(struct content *content, const struct gd_task *task, uint64_t woken_ns,
+			struct gd_probed_sums *sums)
+{
+	struct gd_wait_key key = { .image = task->image,
+				   .cause = task->cause,
+				   .object = task->object,
+				   .stack = task->stack };
+	struct gd_wait_sums wait = { 1, woken_ns - task->off_ns, content->now_ns - woken_ns,
+				     woken_ns - task->off_ns };
+
+	if (has_no_wrapper(task))
+		sums->causes[task->explained % GD_CAUSE_MAX].explained_ns +=
+			content->now_ns - task->off_ns;
+	if (has_no_wrapper(task) || task->cause < GD_CAUSE_INTERNAL)
+		add_wait(content, &key, &wait);
+}
+
+/* What is open is counted until now; the kernel's numbers may be a moment younger. */
+static void close_open(struct content *content, const struct gd_task *task,
+		       struct gd_probed_sums *sums)
+{
+	struct gd_probed_cause *cause =
+		&sums->causes[task->cause < GD_CAUSE_MAX ? task->cause : GD_PROBED_NO_SLOT];
+	uint64_t now_ns = content->now_ns, off_ns = task->off_ns, woken_ns = task->woken_ns;
+
+	if (task->on_ns && now_ns > task->on_ns)
+		sums->on_cpu_ns += now_ns - task->on_ns;
+	if (!off_ns || now_ns < off_ns)
+		return;
+	if (!task->state) {
+		cause->preempted_ns += now_ns - off_ns;
+		return;
+	}
+	if (!woken_ns || woken_ns > now_ns)
+		woken_ns = now_ns;
+	else if (woken_ns < off_ns)
+		woken_ns = off_ns;
+	cause->blocked_ns += woken_ns - off_ns;
+	cause->delay_ns += now_ns - woken_ns;
+	cause->blocks++;
+	close_block(content, task, woken_ns, sums);
+}
+
 static void add_thread(const struct gd_task *task, void *arg)
 {
 	struct content *content = arg;
@@ -80,7 +106,7 @@ static void add_thread(const struct gd_task *task, void *arg)
 	thread->image = task->image;
 	thread->tid = task->tid;
 	thread->sums = task->sums;
-	close_open(task, content->now_ns, &thread->sums);
+	close_open(content, task, &thread->sums);
 }
 
 static void gather_waits(struct content *content)
@@ -136,12 +162,13 @@ static void gather_facts(struct content *content, const struct gd_books *books,
 		gd_attach_count(attached, GD_BPF_LOST_IMAGES) + books->lost_images;
 	facts->lost[GD_PROBED_LOST_WAITS] += gd_attach_count(attached, GD_BPF_LOST_WAITS);
 	facts->lost[GD_PROBED_LOST_STACKS] = gd_attach_count(attached, GD_BPF_LOST_STACKS);
-	facts->slots_read = gd_attach_count(attached, GD_BPF_SLOT_READ);
 	facts->slots_none = gd_attach_count(attached, GD_BPF_SLOT_NONE);
 	facts->slots_faulted = gd_attach_count(attached, GD_BPF_SLOT_FAULT);
 	facts->slots_wrong = gd_attach_count(attached, GD_BPF_SLOT_WRONG);
 	facts->mended = gd_attach_count(attached, GD_BPF_MENDED);
 	facts->dropped = books->dropped;
+	facts->cpus = books->cpus;
+	facts->cpus_online = (uint32_t)sysconf(_SC_NPROCESSORS_ONLN);
 	if (getrusage(RUSAGE_SELF, &own) == 0)
 		facts->cpu_ns =
 			(uint64_t)(own.ru_utime.tv_sec + own.ru_stime.tv_sec) * 1000000000ull +
@@ -230,6 +257,8 @@ int gd_probe_file_write(int folder, const struct gd_attached *attached,
 					 .state = is_over ? GD_STATE_CLOSED : GD_STATE_OPEN,
 					 .pid = (int32_t)getpid(),
 					 .start_ns = attached_ns,
+					 .start_realtime_ns = gd_clock_ns(CLOCK_REALTIME) -
+							      (content.now_ns - attached_ns),
 					 .copied_ns = content.now_ns };
 	struct gd_probed_thread *ended = books->threads.rows;
 	struct part parts[PARTS];

@@ -63,13 +63,45 @@ struct gd_classes gd_classes_of_thread(const struct gd_times *times, bool is_mai
 	return classes;
 }
 
+/*
+ * Both measured the same gaps, each in its own way: the agent how long they were, the probe which
+ * system calls they were spent in.
+ */
+static void explain(struct gd_classes *classes, const struct gd_scheduled *scheduled)
+{
+	double unseen_s = classes->s[GD_CLASS_UNSEEN], all_s = 0;
+
+	for (unsigned int cause = 0; cause < GD_CAUSE_COUNT; cause++)
+		all_s += scheduled->explained_s[cause];
+	/* The probe saw less: the rest is not its to explain. */
+	unseen_s = fmin(unseen_s, all_s);
+	for (unsigned int cause = 0; all_s > 0 && cause < GD_CAUSE_COUNT; cause++) {
+		double s = unseen_s * scheduled->explained_s[cause] / all_s;
+		unsigned int class = gd_class_of(cause);
+
+		if (class == GD_CLASS_CPU_GIL || class == GD_CLASS_CPU_FREE)
+			continue; /* a call without a name */
+		classes->s[class] += s;
+		classes->s[GD_CLASS_UNSEEN] -= s;
+	}
+}
+
+struct gd_classes gd_classes_of(const struct gd_thread_model *thread)
+{
+	struct gd_classes classes = gd_classes_of_thread(&thread->times, thread->is_main);
+
+	if (thread->scheduled)
+		explain(&classes, thread->scheduled);
+	return classes;
+}
+
 struct gd_classes gd_classes_of_process(const struct gd_process_model *process)
 {
 	struct gd_classes sum = { 0 };
 
 	for (size_t i = 0; i < process->thread_count; i++) {
 		const struct gd_thread_model *thread = &process->threads[i];
-		struct gd_classes one = gd_classes_of_thread(&thread->times, thread->is_main);
+		struct gd_classes one = gd_classes_of(thread);
 
 		for (unsigned int class = 0; class < GD_CLASS_COUNT; class ++)
 			sum.s[class] += one.s[class];

@@ -16,6 +16,9 @@ unsigned int gd_class_of(unsigned int cause);
 /* One thread.  is_main: the main thread is never taken for a parked worker. */
 struct gd_classes gd_classes_of_thread(const struct gd_times *times, bool is_main);
 
+/* The same, what was unseen explained by what the scheduler saw, where a probe looked. */
+struct gd_classes gd_classes_of(const struct gd_thread_model *thread);
+
 /* All threads of a process. */
 struct gd_classes gd_classes_of_process(const struct gd_process_model *process);
 

@@ -26,6 +26,7 @@ static void add_scheduler(const struct gd_scheduled *scheduled, struct gd_crossc
 {
 	check->on_cpu_s += scheduled->on_cpu_s;
 	check->switches += scheduled->switches;
+	check->slots_read += scheduled->slots_read;
 	for (unsigned int cause = 0; cause < GD_CAUSE_MAX; cause++) {
 		check->queued_s += scheduled->delay_s[cause] + scheduled->preempted_s[cause];
 		if (cause == GD_PROBED_NO_SLOT)
@@ -46,7 +47,7 @@ struct gd_crosscheck gd_crosscheck(const struct gd_session_model *session)
 	double scheduler_s, longer_s;
 
 	for (size_t i = 0; i < session->process_count; i++) {
-		if (!session->processes[i].scheduled)
+		if (!session->processes[i].scheduled || session->processes[i].has_no_agent)
 			continue;
 		check.was_done = true;
 		add_agent(&session->processes[i], &check);

@@ -16,7 +16,7 @@ struct gd_crosscheck {
 	double no_slot_s;
 	double agent_cpu_s, on_cpu_s; /* on the CPU, by the thread clocks and by the switches */
 	double queued_s;              /* for a CPU, after a waking or a preemption, everywhere */
-	uint64_t switches;
+	uint64_t switches, slots_read;
 };
 
 /* Sums over all processes that both saw. */

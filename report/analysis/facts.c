@@ -209,7 +209,7 @@ static double lock_waits(const struct gd_times *times)
 
 static double work_s(const struct gd_thread_model *thread)
 {
-	struct gd_classes classes = gd_classes_of_thread(&thread->times, thread->is_main);
+	struct gd_classes classes = gd_classes_of(thread);
 
 	return gd_classes_cpu_s(&classes) + outside_s(&classes) + classes.s[GD_CLASS_TIMER_WAIT];
 }
@@ -371,6 +371,41 @@ static double effective_cpus(const struct gd_process_model *process)
 	return process->cpu_quota > 0 ? fmin(cpus, process->cpu_quota) : cpus;
 }
 
+/* What was done in instants of which the picture knows nothing, by the system calls meanwhile. */
+static enum instant kind_of_cause(unsigned int cause)
+{
+	switch (gd_class_of(cause)) {
+	case GD_CLASS_IO_WAIT:
+		return OUTSIDE;
+	case GD_CLASS_TIMER_WAIT:
+		return SLEEPING;
+	case GD_CLASS_CHILD_WAIT:
+		return CHILD;
+	case GD_CLASS_LOCK_WAIT:
+	case GD_CLASS_IDLE:
+		return IDLE;
+	default:
+		return UNKNOWN; /* a call without a name */
+	}
+}
+
+static void explain_unknown(const struct gd_process_model *process, struct sums *sums)
+{
+	double unknown_s = sums->kind_s[UNKNOWN], all_s = 0;
+
+	for (unsigned int cause = 0; process->scheduled && cause < GD_CAUSE_COUNT; cause++)
+		all_s += process->scheduled->explained_s[cause];
+	for (unsigned int cause = 0; all_s > 0 && cause < GD_CAUSE_COUNT; cause++) {
+		double s = unknown_s * process->scheduled->explained_s[cause] / all_s;
+		enum instant kind = kind_of_cause(cause);
+
+		sums->kind_s[UNKNOWN] -= s;
+		sums->kind_s[kind] += s;
+		sums->outside_ops_s += kind == OUTSIDE ? s : 0;
+		sums->sleepers_s += kind == SLEEPING ? s : 0;
+	}
+}
+
 struct gd_facts gd_facts_gather(const struct gd_process_model *process, bool is_tree,
 				double unfollowed_cpu_s)
 {
@@ -384,6 +419,8 @@ struct gd_facts gd_facts_gather(const struct gd_process_model *process, bool is_
 	struct sums sums = facts.has_picture ? sum_picture(process) : sum_threads(process);
 	double active_s = 0;
 
+	if (facts.has_picture)
+		explain_unknown(process, &sums);
 	for (unsigned int kind = 0; kind < IDLE; kind++)
 		active_s += sums.kind_s[kind];
 	facts.active_s = active_s;

@@ -47,6 +47,23 @@ static int join_arrays(const struct gd_session_model *session, struct gd_process
 	return 0;
 }
 
+/* What the scheduler saw of all of them; NULL where there was no probe. */
+static int join_scheduled(const struct gd_session_model *session, struct gd_process_model *merged)
+{
+	struct gd_scheduled *sum = gd_pool_alloc(session->pool, 1, sizeof(*sum));
+
+	if (!sum)
+		return -ENOMEM;
+	for (size_t i = 0; i < session->process_count; i++) {
+		const struct gd_scheduled *one = session->processes[i].scheduled;
+
+		for (unsigned int cause = 0; one && cause < GD_CAUSE_MAX; cause++)
+			sum->explained_s[cause] += one->explained_s[cause];
+	}
+	merged->scheduled = session->probe ? sum : NULL;
+	return 0;
+}
+
 static void join_sums(const struct gd_session_model *session, struct gd_process_model *merged)
 {
 	double born_s = INFINITY;
@@ -81,6 +98,8 @@ int gd_merge(const struct gd_session_model *session, const struct gd_process_mod
 	struct gd_process_model merged = *main;
 	int err = join_arrays(session, &merged);
 
+	if (!err)
+		err = join_scheduled(session, &merged);
 	if (err)
 		return err;
 	join_sums(session, &merged);

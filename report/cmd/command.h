@@ -19,7 +19,7 @@ struct gd_command {
 	int (*run)(const struct gd_command *command, int argc, char **argv);
 };
 
-extern const struct gd_command gd_cmd_run, gd_cmd_record, gd_cmd_report;
+extern const struct gd_command gd_cmd_run, gd_cmd_record, gd_cmd_report, gd_cmd_doctor;
 
 /* Prints the sentence, and how to go on after a usage error.  Returns code. */
 int gd_command_fail(const struct gd_command *command, int code, const struct gd_diag *diag);

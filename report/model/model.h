@@ -127,6 +127,7 @@ struct gd_process_model {
 	uint32_t flags;
 	enum gd_gil_state gil_state;
 	bool is_complete;    /* it ended and everything is here */
+	bool has_no_agent;   /* the scheduler's word is all there is */
 	bool became_another; /* its end was an exec */
 	bool has_exit_code, was_collected;
 	int exit_code;

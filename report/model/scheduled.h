@@ -21,6 +21,7 @@ struct gd_scheduled {
 	uint64_t blocks[GD_CAUSE_MAX];
 	uint64_t woken_by[GD_WOKEN_COUNT][GD_CAUSE_MAX];
 	uint64_t switches;
+	uint64_t slots_read; /* switches at which the agent's slot was read */
 };
 
 struct gd_stack_model;
@@ -41,7 +42,7 @@ struct gd_probe_model {
 	double cpu_s;
 	bool is_complete;
 	uint64_t lost[GD_PROBED_LOST_COUNT];
-	uint64_t slots_read, slots_none, slots_faulted, slots_wrong;
+	uint64_t slots_none, slots_faulted, slots_wrong;
 	uint64_t dropped; /* processes that took other credentials */
 	uint64_t mended;  /* switches that the kernel did not show */
 };

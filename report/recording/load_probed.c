@@ -8,11 +8,16 @@
 #include <math.h>
 #include <string.h>
 
+#define STACKS_MAX 4096 /* more the probe does not write */
+#define PLACES_MAX 2048 /* that the stacks of one process bring */
+
 struct load {
 	const struct gd_file *file;
 	struct gd_session_model *session;
 	struct gd_pool *pool;
+	struct gd_probed facts;
 	double copied_s;
+	bool is_alone; /* there is no agent's file */
 	uint32_t image_count;
 	/* By row of the image's section. */
 	uint32_t *images;                    /* its number */
@@ -40,12 +45,83 @@ static struct gd_process_model *find_process(const struct load *load,
 	return NULL;
 }
 
+/*
+ * Who waits in poll, or reads what may be anything, may wait for an answer or for work: without an
+ * agent nobody knows.  Such time stays unseen.
+ */
+static void doubt(struct gd_scheduled *scheduled)
+{
+	static const unsigned int doubtful[] = { GD_CAUSE_POLL, GD_CAUSE_OTHER };
+
+	for (size_t i = 0; i < sizeof(doubtful) / sizeof(doubtful[0]); i++) {
+		scheduled->explained_s[0] += scheduled->explained_s[doubtful[i]];
+		scheduled->explained_s[doubtful[i]] = 0;
+	}
+}
+
+/* What an agent would have said, as far as the scheduler can. */
+static void fill_times(struct gd_times *times, struct gd_scheduled *scheduled)
+{
+	doubt(scheduled);
+	times->life_s = scheduled->life_s;
+	times->cpu_s = scheduled->on_cpu_s;
+	times->cause_s[GD_CAUSE_CPU_FREE] = scheduled->life_s;
+	times->off_in_s[1] = fmax(0, scheduled->life_s - scheduled->on_cpu_s);
+	for (unsigned int cause = 0; cause < GD_CAUSE_MAX; cause++)
+		times->run_delay_s += scheduled->delay_s[cause] + scheduled->preempted_s[cause];
+}
+
+/* A process of an image that no agent woke in. */
+static int add_process(struct load *load, const struct gd_probed_image *image,
+		       struct gd_process_model **ret_process)
+{
+	struct gd_process_model *process =
+		&load->session->processes[load->session->process_count++];
+	uint32_t threads = gd_file_count(load->file, GD_SECTION_PROBED_THREADS);
+	bool is_python = image->flags & GD_PROBED_PYTHON;
+
+	process->pid = image->pid;
+	process->ppid = image->ppid;
+	process->command = gd_pool_text(load->pool, image->command, sizeof(image->command));
+	process->script = process->runtime_version = "";
+	process->runtime = is_python ? "CPython" : "";
+	process->gil_state = is_python ? GD_GIL_UNKNOWN : GD_GIL_NONE;
+	process->has_no_agent = process->clock_is_tsc = true;
+	process->cpus = load->facts.cpus;
+	process->cpus_online = load->facts.cpus_online;
+	process->is_complete = image->end_ns != 0;
+	process->start_s = seconds(image->start_ns);
+	process->end_s =
+		image->end_ns ? fmax(process->start_s, seconds(image->end_ns)) : load->copied_s;
+	process->steady_s = NAN;
+	process->started_epoch_s = seconds(load->file->header->start_realtime_ns);
+	process->threads = gd_pool_alloc(load->pool, threads, sizeof(*process->threads));
+	*ret_process = process;
+	return process->command && process->threads ? 0 : -ENOMEM;
+}
+
+static struct gd_thread_model *add_thread(struct gd_process_model *process,
+					  const struct gd_probed_thread *row)
+{
+	struct gd_thread_model *thread = &process->threads[process->thread_count++];
+
+	thread->tid = row->tid;
+	thread->name = "";
+	thread->is_main = row->tid == process->pid;
+	thread->has_ended = row->sums.ended_ns != 0;
+	thread->threads = 1;
+	return thread;
+}
+
 static int load_images(struct load *load)
 {
 	load->image_count = gd_file_count(load->file, GD_SECTION_PROBED_IMAGES);
 	load->images = gd_pool_alloc(load->pool, load->image_count, sizeof(*load->images));
 	load->processes = gd_pool_alloc(load->pool, load->image_count, sizeof(*load->processes));
-	if (!load->images || !load->processes)
+	if (load->is_alone)
+		load->session->processes = gd_pool_alloc(load->pool, load->image_count,
+							 sizeof(*load->session->processes));
+	if (!load->images || !load->processes || !load->session->processes)
 		return -ENOMEM;
 	for (uint32_t i = 0; i < load->image_count; i++) {
 		struct gd_probed_image row;
@@ -53,7 +129,9 @@ static int load_images(struct load *load)
 
 		gd_file_entry(load->file, GD_SECTION_PROBED_IMAGES, i, &row, sizeof(row));
 		load->images[i] = row.image;
-		process = find_process(load, &row);
+		process = load->is_alone ? NULL : find_process(load, &row);
+		if (load->is_alone && add_process(load, &row, &process) != 0)
+			return -ENOMEM;
 		if (!process)
 			continue;
 		process->scheduled = gd_pool_alloc(load->pool, 1, sizeof(*process->scheduled));
@@ -81,14 +159,17 @@ static void add_sums(struct gd_scheduled *to, const struct gd_probed_sums *sums,
 	to->life_s += fmax(0, end_s - seconds(sums->born_ns));
 	to->on_cpu_s += seconds(sums->on_cpu_ns);
 	to->switches += sums->switches;
+	to->slots_read += sums->slots_read;
 	for (unsigned int i = 0; i < GD_CAUSE_MAX; i++) {
-		to->blocked_s[i] += seconds(sums->blocked_ns[i]);
-		to->delay_s[i] += seconds(sums->delay_ns[i]);
-		to->preempted_s[i] += seconds(sums->preempted_ns[i]);
-		to->explained_s[i] += seconds(sums->explained_ns[i]);
-		to->blocks[i] += sums->blocks[i];
+		const struct gd_probed_cause *cause = &sums->causes[i];
+
+		to->blocked_s[i] += seconds(cause->blocked_ns);
+		to->delay_s[i] += seconds(cause->delay_ns);
+		to->preempted_s[i] += seconds(cause->preempted_ns);
+		to->explained_s[i] += seconds(cause->explained_ns);
+		to->blocks[i] += cause->blocks;
 		for (unsigned int k = 0; k < GD_WOKEN_COUNT; k++)
-			to->woken_by[k][i] += sums->woken_by[k][i];
+			to->woken_by[k][i] += cause->woken_by[k];
 	}
 }
 
@@ -115,28 +196,34 @@ static int load_threads(const struct load *load)
 		if (!process)
 			continue;
 		add_sums(process->scheduled, &row.sums, load->copied_s);
-		thread = find_thread(process, row.tid);
+		thread = load->is_alone ? add_thread(process, &row) : find_thread(process, row.tid);
 		if (!thread)
 			continue;
 		thread->scheduled = gd_pool_alloc(load->pool, 1, sizeof(*thread->scheduled));
 		if (!thread->scheduled)
 			return -ENOMEM;
 		add_sums(thread->scheduled, &row.sums, load->copied_s);
+		if (load->is_alone)
+			fill_times(&thread->times, thread->scheduled);
 	}
+	for (uint32_t i = 0; load->is_alone && i < load->image_count; i++)
+		doubt(load->processes[i]->scheduled);
 	return 0;
 }
 
 /* ---- Blocks ---------------------------------------------------------------------------------- */
 
+/* NULL: no memory, or more than a file of ours would bring. */
 static const struct gd_place *find_place(const struct load *load, struct gd_process_model *process,
-					 uint64_t address)
+					 uint64_t address, size_t places_max)
 {
 	struct gd_place *place;
 
 	for (size_t i = 0; i < process->native_count; i++)
 		if (process->natives[i]->address == address)
 			return process->natives[i];
-	place = gd_pool_alloc(load->pool, 1, sizeof(*place));
+	place = process->native_count < places_max ? gd_pool_alloc(load->pool, 1, sizeof(*place))
+						   : NULL;
 	if (!place)
 		return NULL;
 	place->file = place->function = place->module = "";
@@ -153,8 +240,15 @@ static const struct gd_place *find_place(const struct load *load, struct gd_proc
 	return place;
 }
 
-static int load_stack(const struct load *load, struct gd_process_model *process, uint32_t number,
-		      const struct gd_stack_model **ret_stack)
+/* A process's own view of the stacks: each becomes places once. */
+struct stacks {
+	const struct gd_stack_model **models; /* NULL: not yet */
+	uint32_t count;
+	size_t places_max;
+};
+
+static int load_stack(const struct load *load, struct gd_process_model *process,
+		      struct stacks *stacks, uint32_t number)
 {
 	struct gd_stack_model *stack = gd_pool_alloc(load->pool, 1, sizeof(*stack));
 	struct gd_probed_stack row;
@@ -165,23 +259,24 @@ static int load_stack(const struct load *load, struct gd_process_model *process,
 			gd_pool_alloc(load->pool, GD_PROBED_STACK_DEPTH, sizeof(*stack->places));
 	if (!stack || !stack->places)
 		return -ENOMEM;
-	for (; stack->count < GD_PROBED_STACK_DEPTH && row.addresses[stack->count];
-	     stack->count++) {
-		stack->places[stack->count] =
-			find_place(load, process, row.addresses[stack->count]);
-		if (!stack->places[stack->count])
-			return -ENOMEM;
+	for (unsigned int i = 0; i < GD_PROBED_STACK_DEPTH && row.addresses[i]; i++) {
+		const struct gd_place *place =
+			find_place(load, process, row.addresses[i], stacks->places_max);
+
+		if (!place)
+			break;
+		stack->places[stack->count++] = place;
 	}
 	stack->is_cut = stack->count == GD_PROBED_STACK_DEPTH;
-	*ret_stack = stack->count ? stack : NULL;
+	stacks->models[number - 1] = stack;
 	return 0;
 }
 
 static int load_block(const struct load *load, const struct gd_probed_wait *row,
-		      struct gd_process_model *process)
+		      struct stacks *stacks, struct gd_process_model *process)
 {
 	struct gd_block_model *block = &process->blocks[process->block_count++];
-	uint32_t stacks = gd_file_count(load->file, GD_SECTION_PROBED_STACKS);
+	int err = 0;
 
 	block->cause = row->cause;
 	block->object = row->object;
@@ -190,21 +285,29 @@ static int load_block(const struct load *load, const struct gd_probed_wait *row,
 	block->blocked_s = seconds(row->blocked_ns);
 	block->delay_s = seconds(row->delay_ns);
 	block->blocked_max_s = seconds(row->blocked_ns_max);
-	if (!row->stack || row->stack > stacks)
+	if (!row->stack || row->stack > stacks->count)
 		return 0;
-	return load_stack(load, process, row->stack, &block->stack);
+	if (!stacks->models[row->stack - 1])
+		err = load_stack(load, process, stacks, row->stack);
+	if (!err && stacks->models[row->stack - 1]->count)
+		block->stack = stacks->models[row->stack - 1];
+	return err;
 }
 
-/* Room for a process's blocks, and for all places that their stacks may bring. */
-static int make_room(const struct load *load, struct gd_process_model *process, size_t blocks)
+/* Room for a process's blocks, their stacks, and the places of those. */
+static int make_room(const struct load *load, struct gd_process_model *process, size_t blocks,
+		     struct stacks *ret_stacks)
 {
-	size_t places =
-		process->native_count +
-		(size_t)gd_file_count(load->file, GD_SECTION_PROBED_STACKS) * GD_PROBED_STACK_DEPTH;
-	struct gd_place **natives = gd_pool_alloc(load->pool, places, sizeof(*natives));
+	uint32_t count = gd_file_count(load->file, GD_SECTION_PROBED_STACKS);
+	struct gd_place **natives;
 
+	ret_stacks->count = count < STACKS_MAX ? count : STACKS_MAX;
+	ret_stacks->places_max = process->native_count + PLACES_MAX;
+	ret_stacks->models =
+		gd_pool_alloc(load->pool, ret_stacks->count, sizeof(*ret_stacks->models));
+	natives = gd_pool_alloc(load->pool, ret_stacks->places_max, sizeof(*natives));
 	process->blocks = gd_pool_alloc(load->pool, blocks, sizeof(*process->blocks));
-	if (!natives || !process->blocks)
+	if (!natives || !process->blocks || !ret_stacks->models)
 		return -ENOMEM;
 	if (process->native_count)
 		memcpy(natives, process->natives, process->native_count * sizeof(*natives));
@@ -220,6 +323,7 @@ static bool is_block(const struct gd_probed_wait *row)
 static int load_blocks_of(const struct load *load, uint32_t image, struct gd_process_model *process)
 {
 	uint32_t count = gd_file_count(load->file, GD_SECTION_PROBED_WAITS);
+	struct stacks stacks = { .count = 0 };
 	struct gd_probed_wait row;
 	size_t blocks = 0;
 	int err;
@@ -228,18 +332,20 @@ static int load_blocks_of(const struct load *load, uint32_t image, struct gd_pro
 		gd_file_entry(load->file, GD_SECTION_PROBED_WAITS, i, &row, sizeof(row));
 		blocks += row.image == image && is_block(&row);
 	}
-	err = make_room(load, process, blocks);
+	if (!blocks)
+		return 0;
+	err = make_room(load, process, blocks, &stacks);
 	for (uint32_t i = 0; !err && i < count; i++) {
 		gd_file_entry(load->file, GD_SECTION_PROBED_WAITS, i, &row, sizeof(row));
 		if (row.image == image && is_block(&row))
-			err = load_block(load, &row, process);
+			err = load_block(load, &row, &stacks, process);
 	}
 	return err;
 }
 
 /* ---- The probe itself ------------------------------------------------------------------------ */
 
-static int load_facts(const struct load *load)
+static int load_facts(struct load *load)
 {
 	struct gd_probe_model *probe = gd_pool_alloc(load->pool, 1, sizeof(*probe));
 	struct gd_probed row;
@@ -247,11 +353,11 @@ static int load_facts(const struct load *load)
 	if (!probe)
 		return -ENOMEM;
 	gd_file_entry(load->file, GD_SECTION_PROBED, 0, &row, sizeof(row));
+	load->facts = row;
 	probe->attached_s = seconds(row.attached_ns);
 	probe->cpu_s = seconds(row.cpu_ns);
 	probe->is_complete = load->file->header->state == GD_STATE_CLOSED;
 	memcpy(probe->lost, row.lost, sizeof(probe->lost));
-	probe->slots_read = row.slots_read;
 	probe->slots_none = row.slots_none;
 	probe->slots_faulted = row.slots_faulted;
 	probe->slots_wrong = row.slots_wrong;
@@ -263,7 +369,9 @@ static int load_facts(const struct load *load)
 
 int gd_load_probed(int folder, struct gd_session_model *session)
 {
-	struct load load = { .session = session, .pool = session->pool };
+	struct load load = { .session = session,
+			     .pool = session->pool,
+			     .is_alone = session->process_count == 0 };
 	struct gd_file file;
 	int err;
 

@@ -79,7 +79,8 @@ static json_t *make_recording(const struct gd_analysis *analysis)
 	/* What the agents could not follow, or what the kernel counted beside those who were. */
 	if (unfollowed < lost[GD_LOST_CHILDREN])
 		unfollowed = lost[GD_LOST_CHILDREN];
-	json_array_append_new(sources, json_string("agent"));
+	if (!session->processes[0].has_no_agent)
+		json_array_append_new(sources, json_string("agent"));
 	if (collected)
 		json_array_append_new(sources, json_string("sampler"));
 	if (session->probe) {

@@ -74,7 +74,7 @@ static json_t *make_causes(const struct gd_times *times)
 static json_t *make_thread(const struct gd_process_model *process,
 			   const struct gd_thread_model *thread)
 {
-	struct gd_classes classes = gd_classes_of_thread(&thread->times, thread->is_main);
+	struct gd_classes classes = gd_classes_of(thread);
 	const struct gd_times *times = &thread->times;
 
 	return json_pack(

@@ -112,11 +112,12 @@ json_t *gd_json_probe(const struct gd_analysis *analysis)
 		gd_json_integer(probe->lost[GD_PROBED_LOST_IMAGES]), "waits",
 		gd_json_integer(probe->lost[GD_PROBED_LOST_WAITS]), "stacks",
 		gd_json_integer(probe->lost[GD_PROBED_LOST_STACKS]), "slots", "read",
-		gd_json_integer(probe->slots_read), "none", gd_json_integer(probe->slots_none),
-		"faulted", gd_json_integer(probe->slots_faulted), "wrong",
-		gd_json_integer(probe->slots_wrong), "dropped_processes",
-		gd_json_integer(probe->dropped), "mended_switches", gd_json_integer(probe->mended),
-		"switches", gd_json_integer(analysis->crosscheck.switches), "crosscheck",
+		gd_json_integer(analysis->crosscheck.slots_read), "none",
+		gd_json_integer(probe->slots_none), "faulted",
+		gd_json_integer(probe->slots_faulted), "wrong", gd_json_integer(probe->slots_wrong),
+		"dropped_processes", gd_json_integer(probe->dropped), "mended_switches",
+		gd_json_integer(probe->mended), "switches",
+		gd_json_integer(analysis->crosscheck.switches), "crosscheck",
 		make_crosscheck(&analysis->crosscheck));
 }
 

@@ -363,8 +363,9 @@ static void print_process(const struct page *page, const struct gd_analysis *ana
 
 	snprintf(line, sizeof(line), "%s", command ? command : "");
 	if (process->runtime[0])
-		snprintf(line + strlen(line), sizeof(line) - strlen(line), " (Python %s, GIL %s)",
-			 version ? version : "", gd_words_gil(process->gil_state));
+		snprintf(line + strlen(line), sizeof(line) - strlen(line), " (Python%s%s, GIL %s)",
+			 version && *version ? " " : "", version ? version : "",
+			 gd_words_gil(process->gil_state));
 	snprintf(line + strlen(line), sizeof(line) - strlen(line), ", %zu process%s", count,
 		 count > 1 ? "es" : "");
 	if (small)
@@ -372,6 +373,9 @@ static void print_process(const struct page *page, const struct gd_analysis *ana
 	if (!isnan(analysis->overhead))
 		snprintf(line + strlen(line), sizeof(line) - strlen(line), "; own cost %.1f %%",
 			 100 * analysis->overhead);
+	if (!analysis->session->probe)
+		snprintf(line + strlen(line), sizeof(line) - strlen(line),
+			 "; no eBPF probe (gildiag doctor)");
 	fputs("watched ", page->out);
 	print_wrapped(page, line, 8);
 }
@@ -460,7 +464,10 @@ static void print_doubts(const struct page *page, const struct gd_analysis *anal
 		fprintf(page->out,
 			"lost: %llu facts did not fit (gildiag report -f json names them)\n",
 			(unsigned long long)lost);
-	if (!process->was_collected)
+	if (process->has_no_agent)
+		fprintf(page->out,
+			"no agent: threads' system calls only; run it with gildiag run for more\n");
+	else if (!process->was_collected)
 		fprintf(page->out,
 			"no sampler looked: no joint picture, sums of each thread alone\n");
 	if (process->flags & GD_FLAG_SECCOMP)
@@ -471,7 +478,7 @@ static void print_doubts(const struct page *page, const struct gd_analysis *anal
 	if (process->gil_state == GD_GIL_UNKNOWN)
 		fprintf(page->out,
 			"GIL: unknown in this Python: computing cannot be split by it\n");
-	if (!process->is_complete)
+	if (!process->is_complete && !process->has_no_agent)
 		fprintf(page->out,
 			"incomplete: it still ran, or was killed together with the sampler\n");
 	if (analysis->unfollowed_cpu_s > 0.05)
@@ -493,7 +500,7 @@ static void print_threads(const struct page *page, const struct gd_process_model
 			   "lock       I/O     sleep\n");
 	for (size_t i = 0; i < process->thread_count; i++) {
 		const struct gd_thread_model *thread = &process->threads[i];
-		struct gd_classes classes = gd_classes_of_thread(&thread->times, thread->is_main);
+		struct gd_classes classes = gd_classes_of(thread);
 		gd_autofree char *name = gd_escape_terminal(thread->name, 12, page->style->utf8);
 
 		fprintf(page->out, "  %-7d %-12s %9.3f %9.3f %9.3f %9.3f %9.3f %9.3f %9.3f\n",

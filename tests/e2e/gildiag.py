@@ -42,8 +42,11 @@ def clean_environment(**more):
     return env
 
 
-def watch(command, form, cwd=WORKLOADS, timeout=60, stdin=subprocess.DEVNULL, root=None, **more):
-    """Runs command under gildiag in the given form, inside root if there is one, then reports it as JSON."""
+def watch(command, form, cwd=WORKLOADS, timeout=60, stdin=subprocess.DEVNULL, root=None, options=(), **more):
+    """Runs command under gildiag, inside root if there is one, then reports it as JSON.
+
+    form: "run" or "raw"; options are those of record.
+    """
     with tempfile.TemporaryDirectory() as folder:
         recording = os.path.join(folder, "recording")
         if form == "raw":
@@ -59,7 +62,7 @@ def watch(command, form, cwd=WORKLOADS, timeout=60, stdin=subprocess.DEVNULL, ro
             inside = ["%s=%s" % (name, env.pop(name)) for name in more]
             words = ["chroot", root, "env", "--chdir=" + cwd, *inside, *command]
         if form == "run":
-            words = [TOOL, "record", "-o", recording, "--", *words]
+            words = [TOOL, "record", "-o", recording, *options, "--", *words]
         done = subprocess.run(words, cwd=cwd, env=env, stdin=stdin, stdout=subprocess.PIPE,
                               stderr=subprocess.PIPE, timeout=timeout)
         reported = subprocess.run([TOOL, "report", "-f", "json", recording], env=clean_environment(),
@@ -171,6 +174,11 @@ def trial(test, form, **about):
     """A Trial that is a subtest."""
     with test.subTest(form=form, **about), Trial(form) as one:
         yield one
+
+
+def unprivileged_sources(report):
+    """Who wrote the recording; the eBPF probe is there where the tests run with rights."""
+    return [source for source in report["recording"]["sources"] if source != "probe"]
 
 
 def samplers_for(folder):

@@ -96,7 +96,7 @@ class Unknown(unittest.TestCase):
     """What is not known is printed as unknown; each kind is made to happen."""
 
     def test_a_blocked_fgets_is_unseen(self):
-        result = gildiag.watch(program("waits", "hidden"), "run")
+        result = gildiag.watch(program("waits", "hidden"), "run", options=["--probe=off"])
         root = result.report["processes"][0]
         self.assertGreater(root["classes"]["unseen_s"], 0.7)
         self.assertEqual(result.report["verdict"]["class"], "unknown")
@@ -114,7 +114,7 @@ class Unknown(unittest.TestCase):
     def test_a_call_past_the_wrapper_is_unseen(self):
         code = "import ctypes\nfor _ in range(20): ctypes.PyDLL('libc.so.6').usleep(20000)"
         for python in pythons.supported(pythons.find())[-1:]:
-            result = gildiag.watch([python.path, "-c", code], "run")
+            result = gildiag.watch([python.path, "-c", code], "run", options=["--probe=off"])
             main = next(t for t in result.report["threads"] if t["role"] == "main")
             self.assertGreaterEqual(main["classes"]["unseen_s"], 0.4 * 0.95)
 

@@ -90,7 +90,39 @@ class Waits(unittest.TestCase):
         self.assertIn("partner", functions)
 
 
+class Unseen(unittest.TestCase):
+    """What no wrapper sees, the scheduler explains: the verdict knows more than without it."""
+
+    def verdict(self, command, probe_is):
+        report = gildiag.watch(command, "run", options=["--probe=" + probe_is]).report
+        main = next(t for t in report["threads"] if t["role"] == "main")
+        return report["verdict"]["class"], main["classes"], report
+
+    def test_a_wait_inside_libc(self):
+        self.assertEqual(self.verdict(program("waits", "hidden"), "off")[0], "unknown")
+        verdict, classes, report = self.verdict(program("waits", "hidden"), "on")
+        self.assertEqual(verdict, "waiting")
+        self.assertLess(classes["unseen_s"], 0.02)
+        self.assertGreater(classes["io_wait_s"], 0.7)
+        rows = [b for b in report["blocks"] if b["system_call"] == "read"]
+        self.assertGreater(sum(b["blocked_s"] for b in rows), 0.7)
+        self.assertIn("read", {place["function"] for b in rows for place in b["stack"]})
+
+    def test_a_sleep_past_the_wrapper(self):
+        code = "import ctypes\nfor _ in range(20): ctypes.PyDLL('libc.so.6').usleep(20000)"
+        _, without, _ = self.verdict([sys.executable, "-c", code], "off")
+        verdict, classes, _ = self.verdict([sys.executable, "-c", code], "on")
+        self.assertGreater(without["unseen_s"], 0.38)
+        self.assertEqual(verdict, "waiting")
+        self.assertGreater(classes["timer_wait_s"], 0.38)
+        self.assertLess(classes["unseen_s"], 0.02)
+
+
 class Cpu(unittest.TestCase):
+    # The kernel reads its clock when it begins to choose who is next, and shows the switch when it
+    # has chosen: 5 to 7 us later on these machines, while others press.
+    CHOOSING_S = 10e-6
+
     def threads(self, kind, count, prefix=()):
         """[(what the probe says, what the thread itself read from the kernel)]"""
         with tempfile.TemporaryDirectory() as folder:
@@ -109,7 +141,8 @@ class Cpu(unittest.TestCase):
         for kind in ("compute", "cached", "mixed"):
             for ours, truth in self.threads(kind, 4):
                 with self.subTest(kind=kind):
-                    self.assertLess(abs(ours["on_cpu_s"] - truth["cpu_s"]), 0.01 * truth["life_s"],
+                    self.assertLess(abs(ours["on_cpu_s"] - truth["cpu_s"]),
+                                    0.01 * truth["life_s"] + self.CHOOSING_S * ours["switches"],
                                     "%f, not %f" % (ours["on_cpu_s"], truth["cpu_s"]))
 
     def test_queued_for_a_cpu_is_schedstat_s_run_delay_within_one_per_cent_of_its_life(self):
@@ -119,7 +152,7 @@ class Cpu(unittest.TestCase):
                 with self.subTest(kind=kind):
                     self.assertGreater(truth["run_delay_s"], 0.1 * truth["life_s"])
                     self.assertLess(abs(ours["delay_s"] + ours["preempted_s"] - truth["run_delay_s"]),
-                                    0.01 * truth["life_s"])
+                                    0.01 * truth["life_s"] + self.CHOOSING_S * ours["switches"])
 
     @unittest.skipUnless(scheduler.find_bpftrace(), "bpftrace is not installed")
     def test_bpftrace_sees_the_same(self):
@@ -190,7 +223,7 @@ def threads_of(folder):
             at = offset + size * k
             image, tid, born, ended, on_cpu, switches = struct.unpack_from("<IiQQQQ", data, at)
             rows.append({"image": image, "tid": tid, "ended": ended, "switches": switches,
-                         "blocked_s": [ns / 1e9 for ns in struct.unpack_from("<32Q", data, at + 40)]})
+                         "blocked_s": [ns / 1e9 for ns in struct.unpack_from("<" + "Q40x" * 32, data, at + 48)]})
     return rows
 
 

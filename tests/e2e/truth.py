@@ -70,7 +70,8 @@ def burners(count):
 def ask(row, python, form, rules):
     """None when it is right, else what it said.  Adds the rule that spoke to rules."""
     with burners(2 * os.cpu_count() if row.is_starved else 0):
-        result = gildiag.watch(row.words(python), form, root=python and python.root)
+        # Without the eBPF probe: the verdict must be right where nobody has the rights for it.
+        result = gildiag.watch(row.words(python), form, root=python and python.root, options=["--probe=off"])
     if result.code != 0:
         return "the program failed (%d): %s" % (result.code, result.err.decode()[-300:])
     if result.report is None:

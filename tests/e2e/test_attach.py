@@ -1,0 +1,167 @@
+"""gildiag record -p: processes that nobody preloaded. The verdict is right, or it cannot say."""
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+import unittest
+
+import gildiag
+import probe
+
+NOBODY = ["setpriv", "--reuid", "65534", "--regid", "65534", "--clear-groups"]
+
+SOCKETS = """
+import socket, threading, time
+a, b = socket.socketpair()
+def answer():
+    while True: b.recv(1); time.sleep(0.02); b.send(b'x')
+if __import__('os').fork() == 0: answer()
+print('up', flush=True)
+while True: a.send(b'x'); a.recv(1)
+"""
+# What a program does for ever once it said "up", and which verdicts are right.
+PROGRAMS = {
+    "computes": ("print('up', flush=True)\nwhile True: pass", ("computing",)),
+    "computes in four threads": (
+        "import threading\ndef f():\n    while True: sum(range(1000))\n"
+        "[threading.Thread(target=f).start() for _ in range(4)]; print('up', flush=True)", ("computing",)),
+    "sleeps": ("import time; print('up', flush=True)\nwhile True: time.sleep(0.02)", ("waiting",)),
+    "asks a server": (SOCKETS, ("waiting",)),
+    "serves nobody": ("import socketserver as s; x = s.TCPServer(('127.0.0.1', 0), s.BaseRequestHandler)\n"
+                      "print('up', flush=True); x.serve_forever()", ("idle", "unknown")),
+    "waits in a pool": ("import threading; e = threading.Event()\n"
+                        "[threading.Thread(target=e.wait).start() for _ in range(4)]; print('up', flush=True)",
+                        ("idle", "unknown")),
+    "loops over nothing": ("import asyncio\nasync def main():\n    print('up', flush=True)\n"
+                           "    await asyncio.Event().wait()\nasyncio.run(main())", ("idle", "unknown")),
+}
+
+
+def setUpModule():
+    reason = probe.why_not()
+    if reason:
+        raise unittest.SkipTest(reason)
+
+
+class Attach(unittest.TestCase):
+    def setUp(self):
+        self._folder = tempfile.TemporaryDirectory()
+        self.addCleanup(self._folder.cleanup)
+        self.folder = self._folder.name
+
+    def start(self, command):
+        target = subprocess.Popen(command, stdout=subprocess.PIPE, stdin=subprocess.DEVNULL, start_new_session=True)
+        self.addCleanup(target.stdout.close)
+        self.addCleanup(target.wait)
+        self.addCleanup(lambda: target.poll() is None and os.killpg(target.pid, signal.SIGKILL))
+        return target
+
+    def record(self, pid, *options, prefix=()):
+        recording = os.path.join(self.folder, "r")
+        shutil.rmtree(recording, ignore_errors=True)
+        done = subprocess.run([*prefix, gildiag.TOOL, "record", "-o", recording, "-p", str(pid), *options],
+                              stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=60, cwd="/")
+        return recording, done
+
+    def report(self, recording):
+        done = subprocess.run([gildiag.TOOL, "report", "-f", "json", recording], stdout=subprocess.PIPE,
+                              stderr=subprocess.PIPE)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        return json.loads(done.stdout)
+
+    def test_the_verdict_is_right_or_cannot_say(self):
+        for name, (code, right) in PROGRAMS.items():
+            with self.subTest(name):
+                target = self.start([sys.executable, "-c", code])
+                target.stdout.readline()
+                recording, done = self.record(target.pid, "-d", "0.8")
+                self.assertEqual((done.returncode, done.stderr), (0, b""))
+                report = self.report(recording)
+                self.assertIn(report["verdict"]["class"], right)
+                self.assertNotEqual(report["verdict"]["confidence"], "high")
+                self.assertEqual(report["recording"]["sources"], ["probe"])
+                self.assertEqual(report["processes"][0]["runtime"], {"name": "CPython", "version": None,
+                                                                     "gil": "unknown"})
+                self.assertIsNone(target.poll())
+
+    def test_it_looks_as_long_as_it_is_told(self):
+        target = self.start(["sleep", "60"])
+        began = time.monotonic()
+        recording, _ = self.record(target.pid, "-d", "0.5")
+        self.assertLess(abs(time.monotonic() - began - 0.5), 0.4)
+        self.assertLess(abs(self.report(recording)["recording"]["duration_s"] - 0.5), 0.2)
+
+    def test_it_ends_with_the_process_and_with_an_interrupt(self):
+        target = self.start(["sleep", "0.5"])
+        recording, done = self.record(target.pid)
+        self.assertEqual(done.returncode, 0)
+        self.assertTrue(self.report(recording)["recording"]["complete"])
+        target = self.start(["sleep", "60"])
+        process = subprocess.Popen([gildiag.TOOL, "record", "-o", self.folder + "/i", "-p", str(target.pid)])
+        while not os.path.exists(self.folder + "/i/probe"):
+            os.sched_yield()
+        time.sleep(0.2)
+        process.send_signal(signal.SIGINT)
+        self.assertEqual(process.wait(20), 0)
+        self.assertEqual(self.report(self.folder + "/i")["threads"][0]["tid"], target.pid)
+
+    def test_a_block_that_began_before_has_its_system_call(self):
+        target = self.start(["sleep", "60"])
+        recording, _ = self.record(target.pid, "-d", "0.5")
+        calls = {b["system_call"]: b["blocked_s"] for b in self.report(recording)["blocks"]}
+        self.assertEqual(list(calls), ["clock_nanosleep"])
+        self.assertGreater(calls["clock_nanosleep"], 0.4)
+
+    def test_a_static_program(self):
+        if not shutil.which("gcc"):
+            self.skipTest("no gcc")
+        path = os.path.join(self.folder, "static")
+        with open(path + ".c", "w") as file:
+            file.write("#include <stdio.h>\n#include <unistd.h>\n"
+                       "int main(void) { puts(\"up\"); fflush(stdout); for (;;) usleep(20000); }\n")
+        done = subprocess.run(["gcc", "-static", "-o", path, path + ".c"], stderr=subprocess.PIPE)
+        if done.returncode:
+            self.skipTest("no static libc")
+        target = self.start([path])
+        target.stdout.readline()
+        recording, _ = self.record(target.pid, "-d", "0.6")
+        report = self.report(recording)
+        self.assertEqual(report["verdict"]["class"], "waiting")
+        self.assertGreater(report["time"]["classes"]["timer_wait_s"], 0.4)
+        self.assertEqual(report["processes"][0]["runtime"]["gil"], "none")
+
+    def test_on_the_cpu_is_the_thread_s_own_clock(self):
+        code = ("import time, sys\nprint('up', flush=True)\nend = time.monotonic() + 1.2\n"
+                "while time.monotonic() < end: pass\nprint(time.thread_time(), flush=True)")
+        target = self.start([sys.executable, "-c", code])
+        target.stdout.readline()
+        recording, _ = self.record(target.pid)
+        scheduler = self.report(recording)["threads"][0]["scheduler"]
+        self.assertGreater(float(target.stdout.readline()), scheduler["on_cpu_s"] - 0.02)
+        self.assertLess(abs(scheduler["life_s"] - scheduler["on_cpu_s"] - scheduler["blocked_s"] -
+                            scheduler["delay_s"] - scheduler["preempted_s"]), 1e-3)
+
+    def test_what_is_wrong_is_one_sentence(self):
+        ended = subprocess.Popen(["true"])
+        ended.wait()
+        os.chmod(self.folder, 0o777)
+        for options, code, words in (((str(ended.pid),), 1, b"there is no process"), (("x",), 2, b"is no PID"),
+                                     (("1", "-d", "0"), 2, b"is no duration"),
+                                     (("1", "--", "true"), 2, b"not both")):
+            with self.subTest(options=options):
+                _, done = self.record(*options)
+                self.assertEqual(done.returncode, code)
+                self.assertIn(words, done.stderr)
+        target = self.start(["sleep", "60"])
+        _, done = self.record(target.pid, "-d", "1", prefix=NOBODY)
+        self.assertEqual(done.returncode, 1)
+        self.assertEqual(done.stderr.count(b"\n"), 1)
+        self.assertIn(b"CAP_BPF", done.stderr)
+
+
+if __name__ == "__main__":
+    unittest.main()

@@ -1,0 +1,224 @@
+/* SPDX-License-Identifier: MIT */
+/* The eBPF probe's file: whose rows are whose, and what a hostile one may not do. */
+#include <base/cleanup.h>
+#include <builders/recording.h>
+#include <builders/scratch.h>
+#include <fcntl.h>
+#include <load.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#include <unit/near.h>
+
+#define S 1000000000ull
+
+/* A probe's file made by hand: two programs of one process, the second is the agent's. */
+struct probed {
+	struct gd_file_header header;
+	struct gd_section sections[5];
+	struct gd_probed facts;
+	struct gd_probed_image images[2];
+	struct gd_probed_thread threads[3];
+	struct gd_probed_wait waits[2];
+	struct gd_probed_stack stacks[1];
+};
+
+static void add_section(struct probed *file, unsigned int index, uint32_t kind, uint32_t entry_size,
+			size_t offset, uint32_t count)
+{
+	file->sections[index] = (struct gd_section){ .kind = kind,
+						     .entry_size = entry_size,
+						     .offset = offset,
+						     .used = count,
+						     .capacity = count };
+}
+
+static void init(struct probed *file)
+{
+	uint64_t start = GD_RECORDING_NS(GD_RECORDING_START_S);
+
+	memset(file, 0, sizeof(*file));
+	memcpy(file->header.magic, GD_MAGIC, sizeof(GD_MAGIC));
+	file->header.abi_major = GD_ABI_MAJOR;
+	file->header.header_size = sizeof(file->header);
+	file->header.section_count = 5;
+	file->header.arch = GD_ARCH_X86_64;
+	file->header.writer = GD_WRITER_PROBE;
+	file->header.state = GD_STATE_CLOSED;
+	file->header.copied_ns = start + 10 * S;
+#define SECTION(i, kind, field, count)                                                             \
+	add_section(file, i, kind, sizeof(file->field) / (count), offsetof(struct probed, field),  \
+		    count)
+	SECTION(0, GD_SECTION_PROBED, facts, 1);
+	SECTION(1, GD_SECTION_PROBED_IMAGES, images, 2);
+	SECTION(2, GD_SECTION_PROBED_THREADS, threads, 3);
+	SECTION(3, GD_SECTION_PROBED_WAITS, waits, 2);
+	SECTION(4, GD_SECTION_PROBED_STACKS, stacks, 1);
+#undef SECTION
+	file->facts.lost[GD_PROBED_LOST_EVENTS] = 7;
+	for (uint32_t i = 0; i < 2; i++) {
+		file->images[i].image = i + 1;
+		file->images[i].pid = GD_RECORDING_PID;
+		file->images[i].start_ns = start - (2 - i) * S;
+	}
+	file->images[0].end_ns = start - S;
+	for (int i = 0; i < 3; i++) {
+		file->threads[i].image = i ? 2 : 1;
+		file->threads[i].tid = GD_RECORDING_PID + (i == 2);
+		file->threads[i].sums.born_ns = start;
+		file->threads[i].sums.on_cpu_ns = (i + 1) * S;
+	}
+	file->threads[1].sums.causes[GD_CAUSE_MUTEX].blocked_ns = 3 * S;
+	file->threads[1].sums.causes[GD_CAUSE_MUTEX].delay_ns = S / 2;
+	file->threads[1].sums.causes[GD_CAUSE_MUTEX].blocks = 4;
+	file->threads[1].sums.causes[GD_CAUSE_MUTEX].woken_by[GD_WOKEN_THREAD] = 4;
+	file->waits[0] = (struct gd_probed_wait){ .image = 2,
+						  .cause = GD_CAUSE_MUTEX,
+						  .object = 0x1000,
+						  .waker = 5,
+						  .blocks = 4,
+						  .blocked_ns = 3 * S };
+	file->waits[1] = (struct gd_probed_wait){
+		.image = 2, .cause = GD_PROBED_NO_SLOT, .stack = 1, .blocks = 1, .blocked_ns = S
+	};
+	file->stacks[0].addresses[0] = 0x401000;
+	file->stacks[0].addresses[1] = 0x402000;
+}
+
+/* The agent's process of the builder, the probe's file beside it, loaded. */
+static struct gd_session_model *load(const char *folder, const struct probed *file)
+{
+	struct gd_session_model *session = NULL;
+	struct gd_recording recording;
+	gd_autofree char *name = NULL;
+	struct gd_diag diag = { "" };
+
+	assert_int_equal(mkdir(folder, 0700), 0);
+	gd_recording_init(&recording);
+	assert_int_equal(gd_recording_write(&recording, folder), 0);
+	assert_true(asprintf(&name, "%s/%s", folder, GD_SESSION_PROBE) > 0);
+	gd_scratch_write(name, file, sizeof(*file), 0600);
+	if (gd_load_session(folder, 0, &session, &diag) != 0)
+		fail_msg("%s", diag.text);
+	return session;
+}
+
+static void rows_of_the_program_that_the_agent_woke_in_are_its_process_s(void **state)
+{
+	struct gd_session_model *session;
+	const struct gd_process_model *process;
+	struct probed file;
+
+	(void)state;
+	init(&file);
+	session = load("whose", &file);
+	process = &session->processes[0];
+	assert_non_null(process->scheduled);
+	assert_near(process->scheduled->on_cpu_s, 5, 1e-9); /* not what it did before its exec */
+	assert_near(process->threads[0].scheduled->on_cpu_s, 2, 1e-9);
+	assert_near(process->threads[0].scheduled->blocked_s[GD_CAUSE_MUTEX], 3, 1e-9);
+	assert_near(process->threads[0].scheduled->delay_s[GD_CAUSE_MUTEX], 0.5, 1e-9);
+	assert_int_equal(process->threads[0].scheduled->woken_by[GD_WOKEN_THREAD][GD_CAUSE_MUTEX],
+			 4);
+	assert_near(process->threads[0].scheduled->life_s, 10, 1e-9);
+	assert_int_equal(session->probe->lost[GD_PROBED_LOST_EVENTS], 7);
+	gd_load_free(session);
+}
+
+static void blocks_have_their_waker_and_their_stack(void **state)
+{
+	struct gd_session_model *session;
+	const struct gd_process_model *process;
+	struct probed file;
+
+	(void)state;
+	init(&file);
+	session = load("blocks", &file);
+	process = &session->processes[0];
+	assert_int_equal(process->block_count, 2);
+	assert_int_equal(process->blocks[0].waker, 5);
+	assert_null(process->blocks[0].stack);
+	assert_int_equal(process->blocks[1].stack->count, 2);
+	assert_int_equal(process->blocks[1].stack->places[1]->address, 0x402000);
+	assert_int_equal(process->native_count, 2);
+	gd_load_free(session);
+}
+
+static void numbers_that_lead_nowhere_are_left_out(void **state)
+{
+	struct gd_session_model *session;
+	const struct gd_process_model *process;
+	struct probed file;
+
+	(void)state;
+	init(&file);
+	file.waits[0].cause = GD_CAUSE_COUNT; /* none that this version knows */
+	file.waits[1].stack = 2;              /* there is one */
+	file.threads[2].image = 99;
+	session = load("nowhere", &file);
+	process = &session->processes[0];
+	assert_int_equal(process->block_count, 1);
+	assert_null(process->blocks[0].stack);
+	assert_near(process->scheduled->on_cpu_s, 2, 1e-9);
+	gd_load_free(session);
+}
+
+static void a_damaged_file_leaves_the_session_without(void **state)
+{
+	struct gd_session_model *session;
+	struct probed file;
+
+	(void)state;
+	init(&file);
+	file.sections[2].used = 1000000; /* longer than the file */
+	session = load("damaged", &file);
+	assert_null(session->probe);
+	assert_null(session->processes[0].scheduled);
+	gd_load_free(session);
+}
+
+static void an_agent_s_file_under_the_probe_s_name_is_not_taken_for_it(void **state)
+{
+	struct gd_session_model *session;
+	struct probed file;
+
+	(void)state;
+	init(&file);
+	file.header.writer = GD_WRITER_AGENT;
+	session = load("agents", &file);
+	assert_null(session->probe);
+	gd_load_free(session);
+}
+
+static void a_probe_s_file_under_a_process_s_name_is_refused(void **state)
+{
+	struct gd_session_model *session;
+	struct gd_diag diag = { "" };
+	struct gd_recording recording;
+	struct probed file;
+
+	(void)state;
+	init(&file);
+	assert_int_equal(mkdir("names", 0700), 0);
+	gd_recording_init(&recording);
+	assert_int_equal(gd_recording_write(&recording, "names"), 0);
+	gd_scratch_write("names/12.34", &file, sizeof(file), 0600);
+	assert_int_equal(gd_load_session("names", 0, &session, &diag), 0);
+	assert_int_equal(session->process_count, 1);
+	assert_int_equal(session->unreadable, 1);
+	gd_load_free(session);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(rows_of_the_program_that_the_agent_woke_in_are_its_process_s),
+		cmocka_unit_test(blocks_have_their_waker_and_their_stack),
+		cmocka_unit_test(numbers_that_lead_nowhere_are_left_out),
+		cmocka_unit_test(a_damaged_file_leaves_the_session_without),
+		cmocka_unit_test(an_agent_s_file_under_the_probe_s_name_is_not_taken_for_it),
+		cmocka_unit_test(a_probe_s_file_under_a_process_s_name_is_refused),
+	};
+
+	return cmocka_run_group_tests(tests, gd_scratch_enter, gd_scratch_leave);
+}
