@@ -16,12 +16,12 @@ char LICENSE[] SEC("license") = "Dual MIT/GPL";
 static __noinline int switch_followed(void *ctx, _Bool preempted, struct task_struct *prev,
 				      struct task_struct *next)
 {
-	struct gd_task *rec = prev ? find_marked(prev) : 0;
+	struct gd_task *rec = find(prev);
 	__u64 now = bpf_ktime_get_ns();
 
 	if (rec)
 		leave_cpu(rec, prev, preempted, now, ctx);
-	rec = next ? find_marked(next) : 0;
+	rec = find(next);
 	if (rec)
 		enter_cpu(rec, now);
 	return 0;
@@ -39,14 +39,8 @@ static __noinline int wake_followed(struct task_struct *task)
 SEC("tp_btf/sched_switch")
 int BPF_PROG(gd_on_switch, _Bool preempted, struct task_struct *prev, struct task_struct *next)
 {
-	_Bool prev_is = is_marked(prev->tgid), next_is = is_marked(next->tgid);
-
-	if (prev_is && next_is)
+	if ((marks_of(prev->tgid) | marks_of(next->tgid)) & 1)
 		switch_followed(ctx, preempted, prev, next);
-	else if (prev_is)
-		switch_followed(ctx, preempted, prev, 0);
-	else if (next_is)
-		switch_followed(ctx, preempted, 0, next);
 	return 0;
 }
 

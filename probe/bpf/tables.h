@@ -74,9 +74,15 @@ static __always_inline void count(__u32 what)
 		++*counter;
 }
 
+/* The lowest bit is a tgid's mark. */
+static __always_inline __u64 marks_of(__u32 tgid)
+{
+	return gd_bits[tgid / 64 % (TGIDS / 64)] >> tgid % 64;
+}
+
 static __always_inline _Bool is_marked(__u32 tgid)
 {
-	return gd_bits[tgid / 64 % (TGIDS / 64)] >> tgid % 64 & 1;
+	return marks_of(tgid) & 1;
 }
 
 static __always_inline void mark(__u32 tgid)
