@@ -110,6 +110,7 @@ static int run(const struct gd_command *command, int argc, char **argv)
 
 const struct gd_command gd_cmd_doctor = {
 	.name = "doctor",
+	.brief = "",
 	.usage = "",
 	.summary = "what works here, what is missing, how to mend it",
 	.options = doctor_options,
