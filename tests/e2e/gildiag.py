@@ -79,8 +79,9 @@ class Trial:
     A context manager: at its end nothing of gildiag may still run for this folder.
     """
 
-    def __init__(self, form, folder=None):
+    def __init__(self, form, folder=None, options=()):
         self.form = form
+        self.options = options  # of run and record
         self._top = tempfile.mkdtemp(prefix="gildiag-trial-")
         self.folder = os.path.join(self._top, folder or "work")
         os.makedirs(self.folder)
@@ -96,7 +97,7 @@ class Trial:
 
     def words(self, command, *options):
         if self.form in ("run", "record"):
-            return [TOOL, self.form, *options, "--", *command]
+            return [TOOL, self.form, *self.options, *options, "--", *command]
         return list(command)
 
     def environment(self, **more):
@@ -170,9 +171,9 @@ class Trial:
 
 
 @contextlib.contextmanager
-def trial(test, form, **about):
+def trial(test, form, options=(), **about):
     """A Trial that is a subtest."""
-    with test.subTest(form=form, **about), Trial(form) as one:
+    with test.subTest(form=form, **about), Trial(form, options=options) as one:
         yield one
 
 

@@ -18,6 +18,11 @@ sys.exit(6)
 WORDS = [sys.executable, "-S", "-c", PROGRAM]
 
 
+def unprobed(test, form, **about):
+    """Without the eBPF probe, whose own file would tell something still; test_probe kills that one."""
+    return gildiag.trial(test, form, options=("--probe=off",), **about)
+
+
 class Kill(unittest.TestCase):
     def start(self, trial):
         process = trial.start(WORDS, stdin=subprocess.PIPE)
@@ -41,7 +46,7 @@ class Kill(unittest.TestCase):
     def test_the_target(self):
         for form in ("run", "record", "raw"):
             for look_first in (False, True):
-                with gildiag.trial(self, form, look_first=look_first) as trial:
+                with unprobed(self, form, look_first=look_first) as trial:
                     process, pid = self.start(trial)
                     if look_first:
                         self.assertFalse(trial.json()["recording"]["complete"])
@@ -61,7 +66,7 @@ class Kill(unittest.TestCase):
         """Before it has told anybody anything: a report, or one sentence that says there is none."""
         for form in ("run", "record", "raw"):
             for delay in range(0, 24, 3):
-                with gildiag.trial(self, form, delay=delay) as trial:
+                with unprobed(self, form, delay=delay) as trial:
                     process = trial.start(["sh", "-c", "kill -9 $$"] if delay == 0 else WORDS,
                                           stdin=subprocess.PIPE)
                     for _ in range(delay * 20):
@@ -80,7 +85,7 @@ class Kill(unittest.TestCase):
         for form in ("run", "record", "raw"):
             for number in (signal.SIGKILL, signal.SIGTERM):
                 for look_first in (False, True):
-                    with gildiag.trial(self, form, number=number, look_first=look_first) as trial:
+                    with unprobed(self, form, number=number, look_first=look_first) as trial:
                         process, pid = self.start(trial)
                         if look_first:
                             trial.json()
@@ -98,7 +103,7 @@ class Kill(unittest.TestCase):
     def test_children_of_a_target_without_its_sampler(self):
         script = "echo ready; read line; sh -c 'sleep 0; exit 5'; (exit 7); true"
         for form in ("record", "raw"):
-            with gildiag.trial(self, form) as trial:
+            with unprobed(self, form) as trial:
                 process = trial.start(["sh", "-c", script], stdin=subprocess.PIPE)
                 self.assertEqual(process.stdout.readline(), b"ready\n")
                 sampler = trial.sampler()
@@ -115,7 +120,7 @@ class Kill(unittest.TestCase):
     def test_the_sampler_and_then_the_target(self):
         for form in ("run", "record", "raw"):
             for look_first in (False, True):
-                with gildiag.trial(self, form, look_first=look_first) as trial:
+                with unprobed(self, form, look_first=look_first) as trial:
                     process, pid = self.start(trial)
                     if look_first:
                         trial.json()
@@ -137,7 +142,7 @@ class Kill(unittest.TestCase):
     def test_gildiag(self):
         """The target does not notice; the sampler writes what it has, the target the rest."""
         for form in ("run", "record"):
-            with gildiag.trial(self, form) as trial:
+            with unprobed(self, form) as trial:
                 process, pid = self.start(trial)
                 sampler = trial.sampler()
                 process.kill()
@@ -153,7 +158,7 @@ class Kill(unittest.TestCase):
 
     def test_all_three(self):
         for form in ("run", "record"):
-            with gildiag.trial(self, form) as trial:
+            with unprobed(self, form) as trial:
                 process, pid = self.start(trial)
                 trial.json()
                 sampler = trial.sampler()
@@ -169,7 +174,7 @@ class Kill(unittest.TestCase):
         """SIGTERM kills a Python program, SIGINT makes it kill itself: both are whole recordings."""
         for form in ("run", "record", "raw"):
             for number in (signal.SIGTERM, signal.SIGINT):
-                with gildiag.trial(self, form, number=number) as trial:
+                with unprobed(self, form, number=number) as trial:
                     process, pid = self.start(trial)
                     os.kill(pid, number)
                     code, out, err = self.finish(process)

@@ -9,6 +9,8 @@ import unittest
 import gildiag
 import pythons
 
+ALONE = True
+
 KNOWN = gildiag.program("known_locks")
 TRIES = 3  # for times, which a busy machine may disturb between two clocks; counts never get a second
 EVENT_S = 1e-6

@@ -87,7 +87,7 @@ class Waits(unittest.TestCase):
         rows = [b for b in self.report["blocks"] if b["cause"] == "cpu_free" and b["system_call"] == "nanosleep"]
         self.assertGreater(sum(b["blocked_s"] for b in rows), 0.7)
         functions = {place["function"] for b in rows for place in b["stack"]}
-        self.assertIn("partner", functions)
+        self.assertTrue(functions & {"partner", "bare_delay"}, functions)  # the compiler may put one into the other
 
 
 class Unseen(unittest.TestCase):
@@ -106,7 +106,8 @@ class Unseen(unittest.TestCase):
         self.assertGreater(classes["io_wait_s"], 0.7)
         rows = [b for b in report["blocks"] if b["system_call"] == "read"]
         self.assertGreater(sum(b["blocked_s"] for b in rows), 0.7)
-        self.assertIn("read", {place["function"] for b in rows for place in b["stack"]})
+        functions = {place["function"] for b in rows for place in b["stack"]}
+        self.assertTrue(functions & {"read", "__libc_read", "__read"}, functions)  # names of one function
 
     def test_a_sleep_past_the_wrapper(self):
         code = "import ctypes\nfor _ in range(20): ctypes.PyDLL('libc.so.6').usleep(20000)"

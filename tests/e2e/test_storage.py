@@ -273,7 +273,7 @@ class Storage(unittest.TestCase):
     def test_chroot(self):
         for form in FORMS:
             for with_sampler in (True, False):
-                with gildiag.trial(self, form, with_sampler=with_sampler) as trial:
+                with gildiag.trial(self, form, with_sampler=with_sampler, options=["--probe=off"]) as trial:
                     done = trial.run([gildiag.program("surroundings"), "chroots"],
                                      env={} if with_sampler else {"GILDIAG_NO_SAMPLER": "1"})
                     self.assertEqual((done.returncode, done.stdout), (37, b"elsewhere\n"), done.stderr)
@@ -297,7 +297,7 @@ class Storage(unittest.TestCase):
         """A daemon that starts as root: with the sampler whole, without it at least unharmed."""
         for form in FORMS:
             for with_sampler in (True, False):
-                with gildiag.trial(self, form, with_sampler=with_sampler) as trial:
+                with gildiag.trial(self, form, with_sampler=with_sampler, options=["--probe=off"]) as trial:
                     done = trial.run([gildiag.program("surroundings"), "becomes-nobody"],
                                      env={} if with_sampler else {"GILDIAG_NO_SAMPLER": "1"})
                     self.assertEqual((done.returncode, done.stdout), (39, b"nobody\n"), done.stderr)

@@ -28,8 +28,9 @@ DISTURBED_TRIES = 20
 class Row:
     def __init__(self, line):
         self.name, runner, self.command, classes, actions = line.rstrip("\n").split("\t")
-        self.is_quiet, self.is_starved = runner.endswith("+"), runner.endswith("!")
-        self.runner = runner.rstrip("+!")
+        self.at_once = QUIET_AT_ONCE if runner.endswith("+") else os.cpu_count() if runner.endswith("*") else 1
+        self.is_starved = runner.endswith("!")
+        self.runner = runner.rstrip("+*!")
         self.classes, self.actions = classes.split(","), actions.split(",")
 
     def words(self, python):
@@ -128,16 +129,13 @@ class Table:
                 for form in gildiag.FORMS]
 
     def run(self, rows):
-        """One after the other where they compute, some at a time where they wait."""
-        with concurrent.futures.ThreadPoolExecutor(QUIET_AT_ONCE) as pool:
-            quiet = [(row, [pool.submit(self.cell, *cell) for cell in self.cells(row)])
-                     for row in rows if row.is_quiet]
-            for row, cells in quiet:
-                print("  %-20s %s" % (row.name, "".join(cell.result() for cell in cells)), flush=True)
-        for row in rows:
-            if not row.is_quiet:
-                print("  %-20s %s" % (row.name, "".join(self.cell(*cell) for cell in self.cells(row))),
-                      flush=True)
+        """One after the other where they need the machine, some at a time where they do not."""
+        for at_once in sorted({row.at_once for row in rows}, reverse=True):
+            with concurrent.futures.ThreadPoolExecutor(at_once) as pool:
+                running = [(row, [pool.submit(self.cell, *cell) for cell in self.cells(row)])
+                           for row in rows if row.at_once == at_once]
+                for row, cells in running:
+                    print("  %-20s %s" % (row.name, "".join(cell.result() for cell in cells)), flush=True)
 
 
 def check_proofs(said):
