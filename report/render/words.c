@@ -227,7 +227,9 @@ void gd_words_advice(const struct gd_judged *judged, const struct gd_advice *adv
 		snprintf(buf, size_bytes, "%s",
 			 f->looped >= 0.5
 				 ? "start the operations together: asyncio.gather or a TaskGroup"
-				 : "use asyncio: so many waits are a burden for threads");
+			 : judged->verdict.advice.action == GD_ACTION_ASYNCIO
+				 ? "use asyncio: so many waits are a burden for threads"
+				 : "use asyncio, where it can be written anew around await");
 		return;
 	case GD_ACTION_LEAVE:
 		snprintf(buf, size_bytes, "leave it as it is");
