@@ -58,10 +58,11 @@ static void note_blame(struct gd_local *self, struct gd_gil *row, const struct g
 		       uint64_t now)
 {
 	uint64_t waited = accrued(queue, now);
+	uint64_t since = self->gil_blame_since > row->taken ? self->gil_blame_since : row->taken;
 
 	if (queue->count) {
 		self->gil_blame += waited - self->gil_accrued;
-		self->gil_blame_hold += now - self->gil_blame_since;
+		self->gil_blame_hold += now - since;
 		self->gil_blame_row = row;
 	}
 	self->gil_accrued = waited;
@@ -110,8 +111,8 @@ static inline void book_take(struct gd_gil_known *gil, struct gd_local *self, ui
 		self->tstate = tstate;
 	if (self->in_wait)
 		self->in_wait = false;
-	self->gil_accrued = accrued(&gil->queue, now);
-	self->gil_blame_since = now;
+	if (__builtin_expect(gil->queue.count || self->gil_accrued, 0))
+		self->gil_accrued = accrued(&gil->queue, now);
 	self->slot->gil = gil->number;
 	self->slot->gil_takes++;
 	gd_account_enter(self, GD_CAUSE_CPU_GIL, now);
@@ -139,10 +140,6 @@ static inline void book_drop(struct gd_gil_known *gil, struct gd_local *self, ui
 	self->slot->gil = 0;
 	self->slot->gil_drops++;
 	self->slot->gil_hold += held;
-	if (__builtin_expect(gil->queue.count != 0, 0))
-		note_blame(self, gil->row, &gil->queue, now);
-	if (__builtin_expect(gil != gd_gils, 0))
-		book_blame(self); /* the mutex of another GIL is not looked at: see settle */
 	/*
 	 * Who is woken now may take this CPU from us before we get out of drop_gil, and keep it for
 	 * as long as it holds the GIL.  We are not short of a CPU then, but of the GIL.
@@ -174,8 +171,15 @@ static __attribute__((noinline)) void drop_otherwise(struct gd_gil_known *gil)
 {
 	struct gd_local *self = gd_thread_get();
 
-	if (self && !self->is_busy && holds(self, gil))
-		book_drop(gil, self, gd_ticks());
+	uint64_t now;
+
+	if (!self || self->is_busy || !holds(self, gil))
+		return;
+	now = gd_ticks();
+	note_blame(self, gil->row, &gil->queue, now);
+	book_drop(gil, self, now);
+	if (gil != gd_gils)
+		book_blame(self); /* the mutex of another GIL is not looked at: see settle */
 }
 
 /* Nothing is in the way: what follows calls nobody and saves no register. */
@@ -198,7 +202,9 @@ void gd_gil_drop(struct gd_gil_known *gil)
 {
 	struct gd_local *self = gd_self;
 
-	if (__builtin_expect(is_plain(self) && holds(self, gil), 1))
+	/* Whoever waits now is the holder's blame, and another GIL's is booked at once. */
+	if (__builtin_expect(
+		    is_plain(self) && holds(self, gil) && !gil->queue.count && gil == gd_gils, 1))
 		book_drop(gil, self, gd_arch_tsc());
 	else
 		drop_otherwise(gil);
