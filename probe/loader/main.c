@@ -3,9 +3,11 @@
  * gildiag-probe: what the scheduler sees of a session's processes, by eBPF.  One per session,
  * started by gildiag; the only part that may need rights, which it gives up once it is attached.
  *
- *   gildiag-probe --session FOLDER [--ring BYTES]   descriptor 0 is a socket: struct gd_order
- *                                                   comes, struct gd_order_answer goes
- *   gildiag-probe --abi                             prints the recording's version
+ *   gildiag-probe --session FOLDER [--ring BYTES] [--as UID]
+ *                           descriptor 0 is a socket: struct gd_order comes, struct
+ *                           gd_order_answer goes.  Once it is attached it is user UID, whose the
+ *                           folder is: it follows what its caller may have followed
+ *   gildiag-probe --abi     prints the recording's version
  *
  * It ends when all who hold the other end of the socket are gone, and prints nothing.
  */
@@ -34,6 +36,14 @@
 #define RING_MAX   (64u << 20)
 
 #define CONTROL 0
+
+#define OWN_UID ~0u
+
+struct wishes {
+	const char *folder;
+	uint32_t ring_bytes;
+	uint32_t uid; /* whom it becomes; OWN_UID: it stays who it is */
+};
 
 struct probe {
 	struct gd_attached attached;
@@ -161,25 +171,31 @@ static int can_read_tables(void *arg)
 				   values);
 }
 
-static int start(struct probe *probe, const char *folder, uint32_t ring_bytes, struct gd_diag *diag)
+static int start(struct probe *probe, const struct wishes *wishes, struct gd_diag *diag)
 {
 	int err;
 
 	probe->owner = gd_rights_owner();
-	probe->folder = open(folder, O_PATH | O_DIRECTORY | O_CLOEXEC);
-	if (probe->folder < 0)
-		return gd_diag_set(diag, -errno, "cannot open %s: %s", folder, strerror(errno));
-	err = gd_attach(probe->owner, ring_bytes, on_event, probe, &probe->attached, diag);
+	err = gd_attach(probe->owner, wishes->ring_bytes, on_event, probe, &probe->attached, diag);
 	if (err)
 		return err;
-	err = gd_rights_drop(can_read_tables, probe);
+	if (wishes->uid != OWN_UID)
+		err = gd_rights_become(wishes->uid);
+	if (!err)
+		err = gd_rights_drop(can_read_tables, probe);
 	if (err)
 		return gd_diag_set(diag, err, "cannot give up rights: %s", strerror(-err));
+	/* Only now: a way that its user may have bent leads where he may go. */
+	probe->folder = open(wishes->folder, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (probe->folder < 0)
+		return gd_diag_set(diag, -errno, "cannot open %s: %s", wishes->folder,
+				   strerror(errno));
 	probe->attached_ns = gd_clock_ns(CLOCK_MONOTONIC);
 	probe->store_ns = probe->attached_ns + STORE_NS;
 	err = store(probe, false);
 	if (err)
-		return gd_diag_set(diag, err, "cannot write into %s: %s", folder, strerror(-err));
+		return gd_diag_set(diag, err, "cannot write into %s: %s", wishes->folder,
+				   strerror(-err));
 	return 0;
 }
 
@@ -194,10 +210,26 @@ static uint32_t parse_ring(const char *text)
 		       : 0;
 }
 
+static bool parse(int argc, char **argv, struct wishes *ret_wishes)
+{
+	*ret_wishes = (struct wishes){ NULL, RING_BYTES, OWN_UID };
+	for (int i = 1; i + 1 < argc; i += 2) {
+		if (strcmp(argv[i], "--session") == 0)
+			ret_wishes->folder = argv[i + 1];
+		else if (strcmp(argv[i], "--ring") == 0)
+			ret_wishes->ring_bytes = parse_ring(argv[i + 1]);
+		else if (strcmp(argv[i], "--as") == 0)
+			ret_wishes->uid = (uint32_t)strtoul(argv[i + 1], NULL, 10);
+		else
+			return false;
+	}
+	return argc % 2 && ret_wishes->folder && ret_wishes->ring_bytes;
+}
+
 int main(int argc, char **argv)
 {
 	static struct probe probe;
-	uint32_t ring_bytes = RING_BYTES;
+	struct wishes wishes;
 	struct gd_diag diag = { "" };
 	int err;
 
@@ -205,9 +237,7 @@ int main(int argc, char **argv)
 		printf("%d.%d\n", GD_ABI_MAJOR, GD_ABI_MINOR);
 		return 0;
 	}
-	if (argc == 5 && strcmp(argv[3], "--ring") == 0)
-		ring_bytes = parse_ring(argv[4]);
-	if ((argc != 3 && argc != 5) || strcmp(argv[1], "--session") != 0 || !ring_bytes) {
+	if (!parse(argc, argv, &wishes)) {
 		fprintf(stderr, "gildiag-probe is started by gildiag\n");
 		return 2;
 	}
@@ -215,7 +245,7 @@ int main(int argc, char **argv)
 	signal(SIGINT, SIG_IGN);
 	signal(SIGHUP, SIG_IGN);
 	signal(SIGPIPE, SIG_IGN);
-	err = start(&probe, argv[2], ring_bytes, &diag);
+	err = start(&probe, &wishes, &diag);
 	answer(err, &diag);
 	if (err || chdir("/") != 0)
 		return 1;

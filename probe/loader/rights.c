@@ -30,6 +30,13 @@ uint32_t gd_rights_owner(void)
 	return getuid() == 0 ? ~0u : (uint32_t)getuid();
 }
 
+int gd_rights_become(uint32_t uid)
+{
+	if (prctl(PR_SET_KEEPCAPS, 1, 0, 0, 0) != 0 || setresuid(uid, uid, uid) != 0)
+		return -errno;
+	return 0;
+}
+
 int gd_rights_drop(int (*still_works)(void *arg), void *arg)
 {
 	struct __user_cap_data_struct data[WORDS], none[WORDS];

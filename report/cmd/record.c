@@ -3,6 +3,7 @@
 #include "start.h"
 #include <attach.h>
 #include <base/cleanup.h>
+#include <invoker.h>
 #include <math.h>
 
 struct record_values {
@@ -51,7 +52,9 @@ static int attach(const struct gd_command *command, const struct record_values *
 		gd_diag_set(&diag, 0, "%s is no duration in seconds", values->seconds);
 		return gd_command_fail(command, GD_EXIT_USAGE, &diag);
 	}
-	err = gd_parts_find(&parts, &diag);
+	err = gd_invoker_begin(&diag);
+	if (err >= 0)
+		err = gd_parts_find(&parts, &diag);
 	if (!err)
 		err = gd_folder_make(values->output, &folder, &diag);
 	if (!err) {

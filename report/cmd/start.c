@@ -3,6 +3,7 @@
 #include "start.h"
 #include <base/cleanup.h>
 #include <errno.h>
+#include <invoker.h>
 #include <launch.h>
 #include <limits.h>
 #include <program.h>
@@ -43,8 +44,8 @@ static bool is_plain_script(const char *name)
 {
 	size_t length = strlen(name);
 
-	return length > 3 && strcmp(name + length - 3, ".py") == 0 && access(name, R_OK) == 0 &&
-	       access(name, X_OK) != 0;
+	return length > 3 && strcmp(name + length - 3, ".py") == 0 && eaccess(name, R_OK) == 0 &&
+	       eaccess(name, X_OK) != 0;
 }
 
 static const char *find_python(void)
@@ -133,6 +134,9 @@ int gd_start(const struct gd_command *command, const struct gd_start_how *how, i
 		gd_diag_set(&diag, 0, "name a program to %s", command->name);
 		return gd_command_fail(command, GD_EXIT_USAGE, &diag);
 	}
+	err = gd_invoker_begin(&diag);
+	if (err && gd_command_fail(command, err, &diag) < 0)
+		return EXIT_CANNOT_START;
 	words = build_argv(how->module, argc, argv);
 	if (!words)
 		return EXIT_CANNOT_START;

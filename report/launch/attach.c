@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* The target is touched by nobody: the kernel's programs come, and go. */
 #include "attach.h"
+#include "invoker.h"
 #include "probe.h"
 #include <base/cleanup.h>
 #include <errno.h>
@@ -68,6 +69,8 @@ int gd_attach(pid_t pid, double seconds, const struct gd_parts *parts,
 	if (pidfd < 0)
 		return gd_diag_set(diag, -errno, "there is no process %d", (int)pid);
 	err = gd_probe_start(parts, folder->path, &probe, diag);
+	if (!err)
+		err = gd_invoker_settle(diag);
 	if (!err)
 		err = gd_probe_follow(&probe, pid, diag);
 	if (!err)

@@ -4,6 +4,7 @@
  * there; the sampler is another child, with a session of its own.
  */
 #include "launch.h"
+#include "invoker.h"
 #include "pass_on.h"
 #include <base/cleanup.h>
 #include <errno.h>
@@ -220,6 +221,9 @@ static int start_watchers(const struct start *start, struct gd_folder *folder,
 		err = gd_probe_start(start->parts, folder->path, probe, diag);
 	if (err && wish == GD_PROBE_ON)
 		return err;
+	err = gd_invoker_settle(diag);
+	if (err)
+		return err;
 	err = start_sampler(start->parts, folder, probe, ret_sampler, ret_leash, diag);
 	if (err)
 		return err;
@@ -242,6 +246,8 @@ int gd_launch(char *const *argv, const struct gd_parts *parts, struct gd_folder 
 	keep_exit_status();
 	if (parts)
 		err = start_watchers(&start, folder, wish, &probe, &sampler, &leash, diag);
+	else
+		err = gd_invoker_settle(diag);
 	if (!err)
 		err = start_target(&start, &probe, &launched, diag);
 	if (sampler > 0)

@@ -17,7 +17,8 @@ struct gd_launched {
  * Runs argv (NULL at its end) and waits for it.  With parts and folder the agent is preloaded, a
  * sampler watches, and the eBPF probe as wished; with NULL it runs unwatched.  Signals that are
  * sent to us alone are passed on, the terminal's reach the target by itself.  0, or -errno and a
- * sentence.
+ * sentence.  After
+ * gd_invoker_begin() the probe alone is root; the caller is so no longer either.
  */
 int gd_launch(char *const *argv, const struct gd_parts *parts, struct gd_folder *folder,
 	      enum gd_probe_wish wish, struct gd_launched *ret_launched, struct gd_diag *diag);

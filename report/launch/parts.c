@@ -15,7 +15,7 @@ static int find_one(const char *folder, const char *const *relative, char *ret_p
 
 		if (snprintf(path, sizeof(path), "%s/%s", folder, *relative) >= (int)sizeof(path))
 			continue;
-		if (realpath(path, real) && access(real, R_OK) == 0 && strlen(real) < size_bytes) {
+		if (realpath(path, real) && eaccess(real, R_OK) == 0 && strlen(real) < size_bytes) {
 			strcpy(ret_path, real);
 			return 0;
 		}

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Orders go through a socket; its closing is the order to end. */
 #include "probe.h"
+#include "invoker.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <gildiag/recording.h>
@@ -34,11 +35,22 @@ bool gd_probe_parse(const char *text, enum gd_probe_wish *ret_wish, struct gd_di
 static void run_probe(const struct gd_parts *parts, const char *folder, int control)
 {
 	const char *ring = getenv("GILDIAG_PROBE_RING");
-	char *argv[] = { (char *)parts->probe,           (char *)"--session", (char *)folder,
-			 ring ? (char *)"--ring" : NULL, (char *)ring,        NULL };
+	char *argv[8] = { (char *)parts->probe, (char *)"--session", (char *)folder };
 	char *envp[] = { NULL };
 	int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+	char user[16];
+	int count = 3;
+	uid_t uid;
 
+	if (ring) {
+		argv[count++] = (char *)"--ring";
+		argv[count++] = (char *)ring;
+	}
+	if (gd_invoker_leave(&uid)) {
+		snprintf(user, sizeof(user), "%u", uid);
+		argv[count++] = (char *)"--as";
+		argv[count++] = user;
+	}
 	dup2(control, 0);
 	dup2(null, 1);
 	dup2(null, 2);

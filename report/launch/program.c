@@ -25,7 +25,7 @@ static bool is_executable_file(const char *path)
 {
 	struct stat st;
 
-	return stat(path, &st) == 0 && S_ISREG(st.st_mode) && access(path, X_OK) == 0;
+	return stat(path, &st) == 0 && S_ISREG(st.st_mode) && eaccess(path, X_OK) == 0;
 }
 
 /* As execvp does it: a name with a slash, or none at all, is a path, else PATH decides. */
@@ -38,7 +38,7 @@ static enum gd_program_kind find_file(const char *name, char *ret_path, size_t s
 		snprintf(ret_path, size_bytes, "%s", name);
 		if (is_executable_file(name))
 			return GD_PROGRAM_WATCHABLE;
-		return access(name, F_OK) == 0 ? GD_PROGRAM_NOT_EXECUTABLE : GD_PROGRAM_MISSING;
+		return eaccess(name, F_OK) == 0 ? GD_PROGRAM_NOT_EXECUTABLE : GD_PROGRAM_MISSING;
 	}
 	if (!list)
 		list = "/bin:/usr/bin";
@@ -49,7 +49,7 @@ static enum gd_program_kind find_file(const char *name, char *ret_path, size_t s
 			 name);
 		if (is_executable_file(ret_path))
 			return GD_PROGRAM_WATCHABLE;
-		if (access(ret_path, F_OK) == 0)
+		if (eaccess(ret_path, F_OK) == 0)
 			kind = GD_PROGRAM_NOT_EXECUTABLE;
 		if (!list[length])
 			break;
