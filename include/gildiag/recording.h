@@ -83,7 +83,8 @@ GD_ASSERT_SIZE(gd_file_header, 64);
 #define GD_SECTION_PROBED_THREADS 16
 #define GD_SECTION_PROBED_WAITS   17
 #define GD_SECTION_PROBED_STACKS  18
-#define GD_SECTION_COUNT          19 /* one more than the last kind */
+#define GD_SECTION_PROBED_CAUSES  19
+#define GD_SECTION_COUNT          20 /* one more than the last kind */
 
 /* Writer: the agent, but JOINT's used and lost: the sampler. */
 struct gd_section {

@@ -2,6 +2,8 @@
 /*
  * The recording's file of the eBPF probe: what the scheduler saw.  A part of recording.h, which is
  * what to include.  Times are nanoseconds of CLOCK_MONOTONIC.  Writer of all of it: gildiag-probe.
+ *
+ * It does not grow with the run: what is over and small is summed up, and rows hold no zeros.
  */
 #ifndef GILDIAG_RECORDING_PROBED_H
 #define GILDIAG_RECORDING_PROBED_H
@@ -29,7 +31,14 @@ struct gd_probed {
 	uint64_t mended;  /* switches that the kernel did not show, by the thread's clock */
 	uint32_t cpus; /* that affinity allows the process that was followed first; 0: not known */
 	uint32_t cpus_online;
-	uint64_t reserved[7];
+	/* Programs that ended, did next to nothing and have no row; they waited for children at most. */
+	uint64_t small_images;
+	uint64_t small_images_cpu_ns;
+	uint64_t small_images_off_ns; /* off the CPU */
+	/* Blocks by what for that are too little of the whole for a row: the threads' sums have them. */
+	uint64_t small_waits; /* that there were rows for */
+	uint64_t small_waits_ns;
+	uint64_t reserved[2];
 };
 GD_ASSERT_SIZE(gd_probed, 192);
 
@@ -63,7 +72,7 @@ GD_ASSERT_SIZE(gd_probed_image, 96);
  * Off the CPU for one cause: blocked until it was woken, then queued for a CPU (delay); or queued
  * at once, as it was preempted.
  */
-struct gd_probed_cause {
+struct gd_probed_sums {
 	uint64_t blocked_ns;
 	uint64_t delay_ns;
 	uint64_t preempted_ns;
@@ -72,38 +81,45 @@ struct gd_probed_cause {
 	uint32_t blocks;
 	uint32_t woken_by[GD_WOKEN_COUNT];
 };
-GD_ASSERT_SIZE(gd_probed_cause, 48);
+GD_ASSERT_SIZE(gd_probed_sums, 48);
 
-/* on_cpu_ns and what stands in causes, but explained_ns, are its life. */
-struct gd_probed_sums {
-	uint64_t born_ns;
-	uint64_t ended_ns; /* 0: alive */
-	uint64_t on_cpu_ns;
-	uint64_t switches; /* off the CPU */
-	uint64_t slots_read;
-	struct gd_probed_cause causes[GD_CAUSE_MAX];
-};
-GD_ASSERT_SIZE(gd_probed_sums, 40 + 48 * GD_CAUSE_MAX);
-
+/*
+ * A thread; or with tid 0 all those of its program that have no row of their own: the shorter-lived
+ * of those that ended.  on_cpu_ns and its rows of PROBED_CAUSES, but explained_ns, are its life.
+ */
 struct gd_probed_thread {
 	uint32_t image;
 	int32_t tid; /* in its own PID namespace */
+	uint64_t threads;
+	uint64_t life_ns;
+	uint64_t ended_ns; /* the last of them; 0: alive */
+	uint64_t on_cpu_ns;
+	uint64_t switches; /* off the CPU */
+	uint64_t slots_read;
+};
+GD_ASSERT_SIZE(gd_probed_thread, 56);
+
+/* What a thread was off the CPU for; causes that it never had have no row. */
+struct gd_probed_cause {
+	uint32_t thread; /* index of its row */
+	uint32_t cause;  /* GD_CAUSE_* or GD_PROBED_NO_SLOT */
 	struct gd_probed_sums sums;
 };
-GD_ASSERT_SIZE(gd_probed_thread, 8 + sizeof(struct gd_probed_sums));
+GD_ASSERT_SIZE(gd_probed_cause, 56);
 
 /* ---- Blocks, by what for --------------------------------------------------------------------- */
 
 /*
  * Waits for locks and the GIL, by lock and by the thread that ended them; and blocks where no
- * wrapper of the agent's stood (cause CPU_GIL, CPU_FREE or GD_PROBED_NO_SLOT), by system call.
+ * wrapper of the agent's stood (cause CPU_GIL, CPU_FREE or GD_PROBED_NO_SLOT), by system call.  What
+ * is little of the whole is summed up: first without its waker, then without its stack.
  */
 struct gd_probed_wait {
 	uint32_t image;
 	uint32_t cause;  /* GD_CAUSE_* or GD_PROBED_NO_SLOT */
 	uint64_t object; /* the lock; or the number of the system call, ~0: none (a page fault) */
-	uint32_t stack;  /* 1 + index; 0: none */
-	int32_t waker;   /* thread of the same process, in its namespace; 0: somebody else */
+	uint32_t stack;  /* 1 + index of its first address; 0: none, or several */
+	int32_t waker; /* thread of the same process, in its namespace; 0: somebody else, or several */
 	uint64_t blocks;
 	uint64_t blocked_ns;
 	uint64_t delay_ns;
@@ -113,10 +129,10 @@ GD_ASSERT_SIZE(gd_probed_wait, 56);
 
 #define GD_PROBED_STACK_DEPTH 32
 
-/* A native stack by frame pointers, innermost first, ended by 0. */
-struct gd_probed_stack {
-	uint64_t addresses[GD_PROBED_STACK_DEPTH];
+/* Native stacks by frame pointers, one after the other: innermost first, each ended by a 0. */
+struct gd_probed_address {
+	uint64_t address;
 };
-GD_ASSERT_SIZE(gd_probed_stack, 8 * GD_PROBED_STACK_DEPTH);
+GD_ASSERT_SIZE(gd_probed_address, 8);
 
 #endif

@@ -8,6 +8,16 @@
 
 #include <gildiag/recording.h>
 
+/* What a thread did; the recording has no room for zeros, the kernel none for rows that come. */
+struct gd_task_sums {
+	uint64_t born_ns;
+	uint64_t ended_ns; /* 0: alive */
+	uint64_t on_cpu_ns;
+	uint64_t switches; /* off the CPU */
+	uint64_t slots_read;
+	struct gd_probed_sums causes[GD_CAUSE_MAX];
+};
+
 /*
  * A followed thread.  Writer: the CPU that switches it, so one at a time; a waker writes woken_ns
  * and waker while it is off the CPU.
@@ -31,7 +41,7 @@ struct gd_task {
 	uint32_t waker;     /* tid of the same process, or 0 */
 	uint32_t woken_by;  /* GD_WOKEN_* */
 	uint32_t explained; /* without a wrapper: the GD_CAUSE_* that the system call stands for */
-	struct gd_probed_sums sums;
+	struct gd_task_sums sums;
 };
 
 /* A followed process, by tgid in the outermost namespace. */

@@ -43,7 +43,7 @@ static __noinline int book_wait(const struct gd_task *rec, __u64 blocked_ns, __u
 /* It gets a CPU: what it did without one is known now. */
 static __always_inline void enter_cpu(struct gd_task *rec, __u64 now)
 {
-	struct gd_probed_cause *sums = &rec->sums.causes[rec->cause & (GD_CAUSE_MAX - 1)];
+	struct gd_probed_sums *sums = &rec->sums.causes[rec->cause & (GD_CAUSE_MAX - 1)];
 	__u64 off_ns = rec->off_ns, woken_ns = rec->woken_ns;
 	__u32 woken_by = rec->woken_by;
 

@@ -1,39 +1,53 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What the programs in the kernel told, as rows of the recording: programs and threads that ended.
- * What lives is read when it is written.
+ * What the programs in the kernel told: programs, and the threads of each that ended.  What lives
+ * is read when it is written.  Bounded, whatever the target does and for how long.
  */
 #ifndef GD_BOOKS_H
 #define GD_BOOKS_H
 
+#include "rows.h"
 #include <shared.h>
-#include <stddef.h>
 
-/* Rows that grow. */
-struct gd_rows {
-	void *rows;
-	size_t count, capacity;
+/* A thread's sums; or those of several. */
+struct gd_ended_thread {
+	int32_t tid; /* 0: several */
+	uint64_t threads;
+	uint64_t life_ns;
+	struct gd_task_sums sums;
+};
+
+/* A program, and its threads that ended. */
+struct gd_book {
+	struct gd_probed_image image;
+	struct gd_rows threads;       /* struct gd_ended_thread: the longest-lived */
+	struct gd_ended_thread *rest; /* all others; NULL: none */
 };
 
 struct gd_books {
-	struct gd_rows images;  /* struct gd_probed_image, by number */
-	struct gd_rows threads; /* struct gd_probed_thread, ended ones */
-	uint64_t dropped;       /* processes that took other credentials */
-	uint32_t cpus;          /* of the process that was followed first; 0: not known */
+	struct gd_rows books; /* struct gd_book, by number of the image */
+	size_t threads;       /* rows of all books together */
+	int32_t first_pid;    /* of the process that was followed first; 0: none yet */
+	uint32_t cpus;        /* of the same; 0: not known */
+	uint64_t dropped;     /* processes that took other credentials */
 	uint64_t lost_threads, lost_images;
+	uint64_t small_images, small_cpu_ns, small_off_ns; /* as in struct gd_probed */
 };
-
-/* Room for one more row of size_bytes, zeroed; NULL: no memory, or limit rows are there. */
-void *gd_rows_add(struct gd_rows *rows, size_t size_bytes, size_t limit);
 
 /* Books what one event tells. */
 void gd_books_note(struct gd_books *books, const struct gd_event *event);
 
+/* The book of an image; NULL: none. */
+struct gd_book *gd_books_find(const struct gd_books *books, uint32_t image);
+
 /* The file that an image runs, where it is known better than by the kernel's short name. */
 void gd_books_name(struct gd_books *books, uint32_t image, const char *path);
 
-/* Adds the sums of a thread to a row that stands for many. */
-void gd_books_add_sums(struct gd_probed_sums *to, const struct gd_probed_sums *from);
+/* Sums up the programs that ended and did next to nothing; their books are gone. */
+void gd_books_fold(struct gd_books *books);
+
+/* Adds one thread's, or several threads', to what stands for several. */
+void gd_ended_add(struct gd_ended_thread *to, const struct gd_ended_thread *from);
 
 void gd_books_free(struct gd_books *books);
 

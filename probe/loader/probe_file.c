@@ -4,6 +4,7 @@
  * sampler's are.
  */
 #include "probe_file.h"
+#include "waits.h"
 #include <base/cleanup.h>
 #include <clock.h>
 #include <errno.h>
@@ -12,13 +13,14 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
-#define ROWS_MAX 65536
+#define ROWS_MAX      65536
+#define ADDRESSES_MAX (ROWS_MAX * (GD_PROBED_STACK_DEPTH + 1))
 
 /* A copy of everything, in the recording's own form. */
 struct content {
 	const struct gd_attached *attached;
 	struct gd_probed facts;
-	struct gd_rows threads, waits, stacks;
+	struct gd_rows images, threads, causes, waits, addresses;
 	uint64_t now_ns;
 };
 
@@ -52,7 +54,7 @@ static struct gd_probed_wait *add_wait(struct content *content, const struct gd_
 
 /* A block that is open counts until now, as all others do. */
 static void close_block(struct content *content, const struct gd_task *task, uint64_t woken_ns,
-			struct gd_probed_sums *sums)
+			struct gd_task_sums *sums)
 {
 	struct gd_wait_key key = { .image = task->image,
 				   .cause = task->cause,
@@ -70,9 +72,9 @@ static void close_block(struct content *content, const struct gd_task *task, uin
 
 /* What is open is counted until now; the kernel's numbers may be a moment younger. */
 static void close_open(struct content *content, const struct gd_task *task,
-		       struct gd_probed_sums *sums)
+		       struct gd_task_sums *sums)
 {
-	struct gd_probed_cause *cause =
+	struct gd_probed_sums *cause =
 		&sums->causes[task->cause < GD_CAUSE_MAX ? task->cause : GD_PROBED_NO_SLOT];
 	uint64_t now_ns = content->now_ns, off_ns = task->off_ns, woken_ns = task->woken_ns;
 
@@ -94,19 +96,68 @@ static void close_open(struct content *content, const struct gd_task *task,
 	close_block(content, task, woken_ns, sums);
 }
 
-static void add_thread(const struct gd_task *task, void *arg)
+static void add_causes(struct content *content, uint32_t thread, const struct gd_probed_sums *sums)
 {
-	struct content *content = arg;
-	struct gd_probed_thread *thread = gd_rows_add(&content->threads, sizeof(*thread), ROWS_MAX);
+	static const struct gd_probed_sums nothing;
 
-	if (!thread) {
-		content->facts.lost[GD_PROBED_LOST_THREADS]++;
+	for (uint32_t i = 0; i < GD_CAUSE_MAX; i++) {
+		struct gd_probed_cause *row;
+
+		if (memcmp(&sums[i], &nothing, sizeof(nothing)) == 0)
+			continue;
+		row = gd_rows_add(&content->causes, sizeof(*row), (size_t)ROWS_MAX * GD_CAUSE_MAX);
+		if (!row) {
+			content->facts.lost[GD_PROBED_LOST_THREADS]++;
+			return;
+		}
+		*row = (struct gd_probed_cause){ .thread = thread, .cause = i, .sums = sums[i] };
+	}
+}
+
+static void add_thread(struct content *content, uint32_t image,
+		       const struct gd_ended_thread *thread)
+{
+	struct gd_probed_thread *row = gd_rows_add(&content->threads, sizeof(*row), ROWS_MAX);
+
+	if (!row) {
+		content->facts.lost[GD_PROBED_LOST_THREADS] += thread->threads;
 		return;
 	}
-	thread->image = task->image;
-	thread->tid = task->tid;
-	thread->sums = task->sums;
-	close_open(content, task, &thread->sums);
+	*row = (struct gd_probed_thread){ .image = image,
+					  .tid = thread->tid,
+					  .threads = thread->threads,
+					  .life_ns = thread->life_ns,
+					  .ended_ns = thread->sums.ended_ns,
+					  .on_cpu_ns = thread->sums.on_cpu_ns,
+					  .switches = thread->sums.switches,
+					  .slots_read = thread->sums.slots_read };
+	add_causes(content, (uint32_t)content->threads.count - 1, thread->sums.causes);
+}
+
+static void add_living(const struct gd_task *task, void *arg)
+{
+	struct content *content = arg;
+	struct gd_ended_thread thread = { .tid = task->tid, .threads = 1, .sums = task->sums };
+
+	if (content->now_ns > task->sums.born_ns)
+		thread.life_ns = content->now_ns - task->sums.born_ns;
+	close_open(content, task, &thread.sums);
+	add_thread(content, task->image, &thread);
+}
+
+static void gather_ended(struct content *content, const struct gd_book *book)
+{
+	const struct gd_ended_thread *threads = book->threads.rows;
+	struct gd_probed_image *image = gd_rows_add(&content->images, sizeof(*image), ROWS_MAX);
+
+	if (image)
+		*image = book->image;
+	else
+		content->facts.lost[GD_PROBED_LOST_IMAGES]++;
+	for (size_t i = 0; i < book->threads.count; i++)
+		add_thread(content, book->image.image, &threads[i]);
+	if (book->rest)
+		add_thread(content, book->image.image, book->rest);
 }
 
 static void gather_waits(struct content *content)
@@ -121,28 +172,39 @@ static void gather_waits(struct content *content)
 			add_wait(content, &key, &sums);
 }
 
-/* Stacks get the numbers of their rows; the kernel numbers them by hash. */
+static void add_stack(struct content *content, const uint64_t *addresses, uint32_t *ret_first)
+{
+	*ret_first = 1 + (uint32_t)content->addresses.count;
+	for (unsigned int i = 0; i <= GD_PROBED_STACK_DEPTH; i++) {
+		struct gd_probed_address *row =
+			gd_rows_add(&content->addresses, sizeof(*row), ADDRESSES_MAX);
+
+		if (!row || i == GD_PROBED_STACK_DEPTH || !addresses[i])
+			return;
+		row->address = addresses[i];
+	}
+}
+
+/* Stacks are numbered by their first addresses; the kernel numbers them by hash. */
 static void gather_stacks(struct content *content)
 {
 	int map = bpf_map__fd(content->attached->skeleton->maps.gd_stacks);
 	struct gd_probed_wait *waits = content->waits.rows;
-	gd_autofree uint32_t *rows = calloc(
-		bpf_map__max_entries(content->attached->skeleton->maps.gd_stacks), sizeof(*rows));
+	gd_autofree uint32_t *firsts = calloc(
+		bpf_map__max_entries(content->attached->skeleton->maps.gd_stacks), sizeof(*firsts));
 
 	for (size_t i = 0; i < content->waits.count; i++) {
+		uint64_t addresses[GD_PROBED_STACK_DEPTH] = { 0 };
 		uint32_t id = waits[i].stack - 1;
-		struct gd_probed_stack stack = { { 0 } }, *row;
 
 		if (!waits[i].stack)
 			continue;
-		waits[i].stack = rows ? rows[id] : 0;
-		if (!rows || rows[id] || bpf_map_lookup_elem(map, &id, &stack) != 0)
+		waits[i].stack = 0;
+		if (!firsts)
 			continue;
-		row = gd_rows_add(&content->stacks, sizeof(*row), ROWS_MAX);
-		if (!row)
-			continue;
-		*row = stack;
-		waits[i].stack = rows[id] = (uint32_t)content->stacks.count;
+		if (!firsts[id] && bpf_map_lookup_elem(map, &id, addresses) == 0)
+			add_stack(content, addresses, &firsts[id]);
+		waits[i].stack = firsts[id];
 	}
 }
 
@@ -158,7 +220,7 @@ static void gather_facts(struct content *content, const struct gd_books *books,
 	facts->lost[GD_PROBED_LOST_EVENTS] = gd_attach_count(attached, GD_BPF_LOST_EVENTS);
 	facts->lost[GD_PROBED_LOST_THREADS] +=
 		gd_attach_count(attached, GD_BPF_LOST_THREADS) + books->lost_threads;
-	facts->lost[GD_PROBED_LOST_IMAGES] =
+	facts->lost[GD_PROBED_LOST_IMAGES] +=
 		gd_attach_count(attached, GD_BPF_LOST_IMAGES) + books->lost_images;
 	facts->lost[GD_PROBED_LOST_WAITS] += gd_attach_count(attached, GD_BPF_LOST_WAITS);
 	facts->lost[GD_PROBED_LOST_STACKS] = gd_attach_count(attached, GD_BPF_LOST_STACKS);
@@ -167,6 +229,9 @@ static void gather_facts(struct content *content, const struct gd_books *books,
 	facts->slots_wrong = gd_attach_count(attached, GD_BPF_SLOT_WRONG);
 	facts->mended = gd_attach_count(attached, GD_BPF_MENDED);
 	facts->dropped = books->dropped;
+	facts->small_images = books->small_images;
+	facts->small_images_cpu_ns = books->small_cpu_ns;
+	facts->small_images_off_ns = books->small_off_ns;
 	facts->cpus = books->cpus;
 	facts->cpus_online = (uint32_t)sysconf(_SC_NPROCESSORS_ONLN);
 	if (getrusage(RUSAGE_SELF, &own) == 0)
@@ -183,7 +248,7 @@ struct part {
 	size_t count;
 };
 
-#define PARTS 5
+#define PARTS 6
 
 static int write_all(int fd, const void *from, size_t size_bytes, uint64_t offset)
 {
@@ -243,8 +308,49 @@ static int write_file(int folder, struct gd_file_header *header, const struct pa
 	return err;
 }
 
-int gd_probe_file_write(int folder, const struct gd_attached *attached,
-			const struct gd_books *books, uint64_t attached_ns, bool is_over)
+/* -errno where the living cannot be read. */
+static int gather(struct content *content, struct gd_books *books, uint64_t attached_ns)
+{
+	struct gd_book *rows;
+	int err;
+
+	gd_books_fold(books);
+	rows = books->books.rows;
+	for (size_t i = 0; i < books->books.count; i++)
+		gather_ended(content, &rows[i]);
+	err = gd_attach_visit(content->attached, add_living, content);
+	gather_waits(content);
+	gd_waits_thin_out(&content->waits, books, &content->facts);
+	gather_stacks(content);
+	gather_facts(content, books, attached_ns);
+	return err;
+}
+
+static struct part make_part(uint32_t kind, size_t entry_size, const struct gd_rows *rows)
+{
+	return (struct part){ kind, (uint32_t)entry_size, rows->rows, rows->count };
+}
+
+static int write_content(int folder, struct gd_file_header *header, const struct content *content)
+{
+	const struct part parts[PARTS] = {
+		{ GD_SECTION_PROBED, sizeof(content->facts), &content->facts, 1 },
+		make_part(GD_SECTION_PROBED_IMAGES, sizeof(struct gd_probed_image),
+			  &content->images),
+		make_part(GD_SECTION_PROBED_THREADS, sizeof(struct gd_probed_thread),
+			  &content->threads),
+		make_part(GD_SECTION_PROBED_CAUSES, sizeof(struct gd_probed_cause),
+			  &content->causes),
+		make_part(GD_SECTION_PROBED_WAITS, sizeof(struct gd_probed_wait), &content->waits),
+		make_part(GD_SECTION_PROBED_STACKS, sizeof(struct gd_probed_address),
+			  &content->addresses),
+	};
+
+	return write_file(folder, header, parts);
+}
+
+int gd_probe_file_write(int folder, const struct gd_attached *attached, struct gd_books *books,
+			uint64_t attached_ns, bool is_over)
 {
 	struct content content = { .attached = attached, .now_ns = gd_clock_ns(CLOCK_MONOTONIC) };
 	struct gd_file_header header = { .magic = GD_MAGIC,
@@ -260,34 +366,14 @@ int gd_probe_file_write(int folder, const struct gd_attached *attached,
 					 .start_realtime_ns = gd_clock_ns(CLOCK_REALTIME) -
 							      (content.now_ns - attached_ns),
 					 .copied_ns = content.now_ns };
-	struct gd_probed_thread *ended = books->threads.rows;
-	struct part parts[PARTS];
-	int err;
+	int err = gather(&content, books, attached_ns);
 
-	for (size_t i = 0; i < books->threads.count; i++) {
-		struct gd_probed_thread *row =
-			gd_rows_add(&content.threads, sizeof(*row), ROWS_MAX);
-
-		if (row)
-			*row = ended[i];
-	}
-	err = gd_attach_visit(attached, add_thread, &content);
-	gather_waits(&content);
-	gather_stacks(&content);
-	gather_facts(&content, books, attached_ns);
-	parts[0] = (struct part){ GD_SECTION_PROBED, sizeof(content.facts), &content.facts, 1 };
-	parts[1] = (struct part){ GD_SECTION_PROBED_IMAGES, sizeof(struct gd_probed_image),
-				  books->images.rows, books->images.count };
-	parts[2] = (struct part){ GD_SECTION_PROBED_THREADS, sizeof(struct gd_probed_thread),
-				  content.threads.rows, content.threads.count };
-	parts[3] = (struct part){ GD_SECTION_PROBED_WAITS, sizeof(struct gd_probed_wait),
-				  content.waits.rows, content.waits.count };
-	parts[4] = (struct part){ GD_SECTION_PROBED_STACKS, sizeof(struct gd_probed_stack),
-				  content.stacks.rows, content.stacks.count };
 	if (!err)
-		err = write_file(folder, &header, parts);
+		err = write_content(folder, &header, &content);
+	free(content.images.rows);
 	free(content.threads.rows);
+	free(content.causes.rows);
 	free(content.waits.rows);
-	free(content.stacks.rows);
+	free(content.addresses.rows);
 	return err;
 }

@@ -8,10 +8,10 @@
 #include <stdbool.h>
 
 /*
- * Writes all that is known now as GD_SESSION_PROBE in the folder, whole or not at all.  is_over: no
- * more will come.  0 or -errno.
+ * Writes all that is known now as GD_SESSION_PROBE in the folder, whole or not at all, and sums up
+ * in the books what is small.  is_over: no more will come.  0 or -errno.
  */
-int gd_probe_file_write(int folder, const struct gd_attached *attached,
-			const struct gd_books *books, uint64_t attached_ns, bool is_over);
+int gd_probe_file_write(int folder, const struct gd_attached *attached, struct gd_books *books,
+			uint64_t attached_ns, bool is_over);
 
 #endif

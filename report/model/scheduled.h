@@ -45,6 +45,12 @@ struct gd_probe_model {
 	uint64_t slots_none, slots_faulted, slots_wrong;
 	uint64_t dropped; /* processes that took other credentials */
 	uint64_t mended;  /* switches that the kernel did not show */
+	/* Programs that did next to nothing and are not told apart: how many, on and off the CPU. */
+	uint64_t small_processes;
+	double small_cpu_s, small_off_s;
+	/* Kinds of blocks that are little of the whole: in the threads' sums only. */
+	uint64_t small_blocks;
+	double small_blocks_s;
 };
 
 #endif

@@ -8,8 +8,12 @@
 #include <math.h>
 #include <string.h>
 
-#define STACKS_MAX 4096 /* more the probe does not write */
+#define STACKS_MAX 4096 /* more blocks with stacks the probe does not write */
 #define PLACES_MAX 2048 /* that the stacks of one process bring */
+
+struct owner {
+	struct gd_scheduled *process, *thread; /* NULL: nobody's */
+};
 
 struct load {
 	const struct gd_file *file;
@@ -22,6 +26,9 @@ struct load {
 	/* By row of the image's section. */
 	uint32_t *images;                    /* its number */
 	struct gd_process_model **processes; /* NULL: no agent woke in it */
+	/* By row of the threads' section: whose sums they are. */
+	struct owner *owners;
+	uint32_t stacks; /* loaded so far */
 };
 
 static double seconds(uint64_t ns)
@@ -71,13 +78,26 @@ static void fill_times(struct gd_times *times, struct gd_scheduled *scheduled)
 		times->run_delay_s += scheduled->delay_s[cause] + scheduled->preempted_s[cause];
 }
 
+static uint32_t count_threads(const struct load *load, uint32_t image)
+{
+	uint32_t count = gd_file_count(load->file, GD_SECTION_PROBED_THREADS), found = 0;
+
+	for (uint32_t i = 0; i < count; i++) {
+		struct gd_probed_thread row;
+
+		gd_file_entry(load->file, GD_SECTION_PROBED_THREADS, i, &row, sizeof(row));
+		found += row.image == image;
+	}
+	return found;
+}
+
 /* A process of an image that no agent woke in. */
 static int add_process(struct load *load, const struct gd_probed_image *image,
 		       struct gd_process_model **ret_process)
 {
 	struct gd_process_model *process =
 		&load->session->processes[load->session->process_count++];
-	uint32_t threads = gd_file_count(load->file, GD_SECTION_PROBED_THREADS);
+	uint32_t threads = count_threads(load, image->image);
 	bool is_python = image->flags & GD_PROBED_PYTHON;
 
 	process->pid = image->pid;
@@ -108,8 +128,8 @@ static struct gd_thread_model *add_thread(struct gd_process_model *process,
 	thread->tid = row->tid;
 	thread->name = "";
 	thread->is_main = row->tid == process->pid;
-	thread->has_ended = row->sums.ended_ns != 0;
-	thread->threads = 1;
+	thread->has_ended = row->ended_ns != 0;
+	thread->threads = row->threads;
 	return thread;
 }
 
@@ -152,25 +172,27 @@ static struct gd_process_model *process_of(const struct load *load, uint32_t ima
 
 /* ---- Threads --------------------------------------------------------------------------------- */
 
-static void add_sums(struct gd_scheduled *to, const struct gd_probed_sums *sums, double copied_s)
+static void add_life(struct gd_scheduled *to, const struct gd_probed_thread *row)
 {
-	double end_s = sums->ended_ns ? seconds(sums->ended_ns) : copied_s;
+	to->life_s += seconds(row->life_ns);
+	to->on_cpu_s += seconds(row->on_cpu_ns);
+	to->switches += row->switches;
+	to->slots_read += row->slots_read;
+}
 
-	to->life_s += fmax(0, end_s - seconds(sums->born_ns));
-	to->on_cpu_s += seconds(sums->on_cpu_ns);
-	to->switches += sums->switches;
-	to->slots_read += sums->slots_read;
-	for (unsigned int i = 0; i < GD_CAUSE_MAX; i++) {
-		const struct gd_probed_cause *cause = &sums->causes[i];
+static void add_cause(struct gd_scheduled *to, const struct gd_probed_cause *row)
+{
+	const struct gd_probed_sums *sums = &row->sums;
 
-		to->blocked_s[i] += seconds(cause->blocked_ns);
-		to->delay_s[i] += seconds(cause->delay_ns);
-		to->preempted_s[i] += seconds(cause->preempted_ns);
-		to->explained_s[i] += seconds(cause->explained_ns);
-		to->blocks[i] += cause->blocks;
-		for (unsigned int k = 0; k < GD_WOKEN_COUNT; k++)
-			to->woken_by[k][i] += cause->woken_by[k];
-	}
+	if (!to)
+		return;
+	to->blocked_s[row->cause] += seconds(sums->blocked_ns);
+	to->delay_s[row->cause] += seconds(sums->delay_ns);
+	to->preempted_s[row->cause] += seconds(sums->preempted_ns);
+	to->explained_s[row->cause] += seconds(sums->explained_ns);
+	to->blocks[row->cause] += sums->blocks;
+	for (unsigned int k = 0; k < GD_WOKEN_COUNT; k++)
+		to->woken_by[k][row->cause] += sums->woken_by[k];
 }
 
 /* A number may have been given to several threads, one after the other: the first is not taken. */
@@ -182,10 +204,13 @@ static struct gd_thread_model *find_thread(struct gd_process_model *process, int
 	return NULL;
 }
 
-static int load_threads(const struct load *load)
+static int load_threads(struct load *load)
 {
 	uint32_t count = gd_file_count(load->file, GD_SECTION_PROBED_THREADS);
 
+	load->owners = gd_pool_alloc(load->pool, count, sizeof(*load->owners));
+	if (!load->owners)
+		return -ENOMEM;
 	for (uint32_t i = 0; i < count; i++) {
 		struct gd_probed_thread row;
 		struct gd_process_model *process;
@@ -195,20 +220,46 @@ static int load_threads(const struct load *load)
 		process = process_of(load, row.image);
 		if (!process)
 			continue;
-		add_sums(process->scheduled, &row.sums, load->copied_s);
+		load->owners[i].process = process->scheduled;
+		add_life(process->scheduled, &row);
 		thread = load->is_alone ? add_thread(process, &row) : find_thread(process, row.tid);
 		if (!thread)
 			continue;
 		thread->scheduled = gd_pool_alloc(load->pool, 1, sizeof(*thread->scheduled));
 		if (!thread->scheduled)
 			return -ENOMEM;
-		add_sums(thread->scheduled, &row.sums, load->copied_s);
-		if (load->is_alone)
-			fill_times(&thread->times, thread->scheduled);
+		load->owners[i].thread = thread->scheduled;
+		add_life(thread->scheduled, &row);
 	}
-	for (uint32_t i = 0; load->is_alone && i < load->image_count; i++)
-		doubt(load->processes[i]->scheduled);
 	return 0;
+}
+
+static void load_causes(const struct load *load)
+{
+	uint32_t count = gd_file_count(load->file, GD_SECTION_PROBED_CAUSES);
+	uint32_t threads = gd_file_count(load->file, GD_SECTION_PROBED_THREADS);
+
+	for (uint32_t i = 0; i < count; i++) {
+		struct gd_probed_cause row;
+
+		gd_file_entry(load->file, GD_SECTION_PROBED_CAUSES, i, &row, sizeof(row));
+		if (row.thread >= threads || row.cause >= GD_CAUSE_MAX)
+			continue;
+		add_cause(load->owners[row.thread].process, &row);
+		add_cause(load->owners[row.thread].thread, &row);
+	}
+}
+
+/* Where there is no agent the scheduler's sums are the threads' times. */
+static void fill_processes(const struct load *load)
+{
+	for (uint32_t i = 0; load->is_alone && i < load->image_count; i++) {
+		struct gd_process_model *process = load->processes[i];
+
+		for (size_t k = 0; k < process->thread_count; k++)
+			fill_times(&process->threads[k].times, process->threads[k].scheduled);
+		doubt(process->scheduled);
+	}
 }
 
 /* ---- Blocks ---------------------------------------------------------------------------------- */
@@ -240,43 +291,40 @@ static const struct gd_place *find_place(const struct load *load, struct gd_proc
 	return place;
 }
 
-/* A process's own view of the stacks: each becomes places once. */
-struct stacks {
-	const struct gd_stack_model **models; /* NULL: not yet */
-	uint32_t count;
-	size_t places_max;
-};
-
-static int load_stack(const struct load *load, struct gd_process_model *process,
-		      struct stacks *stacks, uint32_t number)
+/* From the address with the number first on, until a 0. */
+static int load_stack(struct load *load, struct gd_process_model *process, uint32_t first,
+		      size_t places_max, struct gd_block_model *block)
 {
-	struct gd_stack_model *stack = gd_pool_alloc(load->pool, 1, sizeof(*stack));
-	struct gd_probed_stack row;
+	struct gd_stack_model *stack;
+	struct gd_probed_address row;
 
-	gd_file_entry(load->file, GD_SECTION_PROBED_STACKS, number - 1, &row, sizeof(row));
+	if (load->stacks++ >= STACKS_MAX)
+		return 0;
+	stack = gd_pool_alloc(load->pool, 1, sizeof(*stack));
 	if (stack)
 		stack->places =
 			gd_pool_alloc(load->pool, GD_PROBED_STACK_DEPTH, sizeof(*stack->places));
 	if (!stack || !stack->places)
 		return -ENOMEM;
-	for (unsigned int i = 0; i < GD_PROBED_STACK_DEPTH && row.addresses[i]; i++) {
-		const struct gd_place *place =
-			find_place(load, process, row.addresses[i], stacks->places_max);
+	for (uint32_t i = first; stack->count < GD_PROBED_STACK_DEPTH; i++) {
+		const struct gd_place *place;
 
+		gd_file_entry(load->file, GD_SECTION_PROBED_STACKS, i, &row, sizeof(row));
+		place = row.address ? find_place(load, process, row.address, places_max) : NULL;
 		if (!place)
 			break;
 		stack->places[stack->count++] = place;
 	}
 	stack->is_cut = stack->count == GD_PROBED_STACK_DEPTH;
-	stacks->models[number - 1] = stack;
+	if (stack->count)
+		block->stack = stack;
 	return 0;
 }
 
-static int load_block(const struct load *load, const struct gd_probed_wait *row,
-		      struct stacks *stacks, struct gd_process_model *process)
+static int load_block(struct load *load, const struct gd_probed_wait *row, size_t places_max,
+		      struct gd_process_model *process)
 {
 	struct gd_block_model *block = &process->blocks[process->block_count++];
-	int err = 0;
 
 	block->cause = row->cause;
 	block->object = row->object;
@@ -285,29 +333,19 @@ static int load_block(const struct load *load, const struct gd_probed_wait *row,
 	block->blocked_s = seconds(row->blocked_ns);
 	block->delay_s = seconds(row->delay_ns);
 	block->blocked_max_s = seconds(row->blocked_ns_max);
-	if (!row->stack || row->stack > stacks->count)
-		return 0;
-	if (!stacks->models[row->stack - 1])
-		err = load_stack(load, process, stacks, row->stack);
-	if (!err && stacks->models[row->stack - 1]->count)
-		block->stack = stacks->models[row->stack - 1];
-	return err;
+	return row->stack ? load_stack(load, process, row->stack - 1, places_max, block) : 0;
 }
 
-/* Room for a process's blocks, their stacks, and the places of those. */
+/* Room for a process's blocks, and the places of their stacks. */
 static int make_room(const struct load *load, struct gd_process_model *process, size_t blocks,
-		     struct stacks *ret_stacks)
+		     size_t *ret_places_max)
 {
-	uint32_t count = gd_file_count(load->file, GD_SECTION_PROBED_STACKS);
 	struct gd_place **natives;
 
-	ret_stacks->count = count < STACKS_MAX ? count : STACKS_MAX;
-	ret_stacks->places_max = process->native_count + PLACES_MAX;
-	ret_stacks->models =
-		gd_pool_alloc(load->pool, ret_stacks->count, sizeof(*ret_stacks->models));
-	natives = gd_pool_alloc(load->pool, ret_stacks->places_max, sizeof(*natives));
+	*ret_places_max = process->native_count + PLACES_MAX;
+	natives = gd_pool_alloc(load->pool, *ret_places_max, sizeof(*natives));
 	process->blocks = gd_pool_alloc(load->pool, blocks, sizeof(*process->blocks));
-	if (!natives || !process->blocks || !ret_stacks->models)
+	if (!natives || !process->blocks)
 		return -ENOMEM;
 	if (process->native_count)
 		memcpy(natives, process->natives, process->native_count * sizeof(*natives));
@@ -320,12 +358,11 @@ static bool is_block(const struct gd_probed_wait *row)
 	return row->cause < GD_CAUSE_COUNT || row->cause == GD_PROBED_NO_SLOT;
 }
 
-static int load_blocks_of(const struct load *load, uint32_t image, struct gd_process_model *process)
+static int load_blocks_of(struct load *load, uint32_t image, struct gd_process_model *process)
 {
 	uint32_t count = gd_file_count(load->file, GD_SECTION_PROBED_WAITS);
-	struct stacks stacks = { .count = 0 };
 	struct gd_probed_wait row;
-	size_t blocks = 0;
+	size_t blocks = 0, places_max;
 	int err;
 
 	for (uint32_t i = 0; i < count; i++) {
@@ -334,11 +371,11 @@ static int load_blocks_of(const struct load *load, uint32_t image, struct gd_pro
 	}
 	if (!blocks)
 		return 0;
-	err = make_room(load, process, blocks, &stacks);
+	err = make_room(load, process, blocks, &places_max);
 	for (uint32_t i = 0; !err && i < count; i++) {
 		gd_file_entry(load->file, GD_SECTION_PROBED_WAITS, i, &row, sizeof(row));
 		if (row.image == image && is_block(&row))
-			err = load_block(load, &row, &stacks, process);
+			err = load_block(load, &row, places_max, process);
 	}
 	return err;
 }
@@ -363,6 +400,11 @@ static int load_facts(struct load *load)
 	probe->slots_wrong = row.slots_wrong;
 	probe->dropped = row.dropped;
 	probe->mended = row.mended;
+	probe->small_processes = row.small_images;
+	probe->small_cpu_s = seconds(row.small_images_cpu_ns);
+	probe->small_off_s = seconds(row.small_images_off_ns);
+	probe->small_blocks = row.small_waits;
+	probe->small_blocks_s = seconds(row.small_waits_ns);
 	load->session->probe = probe;
 	return 0;
 }
@@ -388,6 +430,10 @@ int gd_load_probed(int folder, struct gd_session_model *session)
 		err = load_images(&load);
 	if (!err)
 		err = load_threads(&load);
+	if (!err) {
+		load_causes(&load);
+		fill_processes(&load);
+	}
 	for (uint32_t i = 0; !err && i < load.image_count; i++)
 		if (load.processes[i])
 			err = load_blocks_of(&load, load.images[i], load.processes[i]);

@@ -105,7 +105,7 @@ json_t *gd_json_probe(const struct gd_analysis *analysis)
 		return json_null();
 	return json_pack(
 		"{s:o, s:b, s:{s:o, s:o, s:o, s:o, s:o}, s:{s:o, s:o, s:o, s:o}, s:o, s:o, s:o, "
-		"s:o}",
+		"s:o, s:{s:o, s:o, s:o}, s:{s:o, s:o}}",
 		"cpu_s", gd_json_number(probe->cpu_s), "complete", (int)probe->is_complete, "lost",
 		"events", gd_json_integer(probe->lost[GD_PROBED_LOST_EVENTS]), "threads",
 		gd_json_integer(probe->lost[GD_PROBED_LOST_THREADS]), "processes",
@@ -118,7 +118,11 @@ json_t *gd_json_probe(const struct gd_analysis *analysis)
 		"dropped_processes", gd_json_integer(probe->dropped), "mended_switches",
 		gd_json_integer(probe->mended), "switches",
 		gd_json_integer(analysis->crosscheck.switches), "crosscheck",
-		make_crosscheck(&analysis->crosscheck));
+		make_crosscheck(&analysis->crosscheck), "small_processes", "count",
+		gd_json_integer(probe->small_processes), "on_cpu_s",
+		gd_json_number(probe->small_cpu_s), "off_cpu_s", gd_json_number(probe->small_off_s),
+		"small_blocks", "count", gd_json_integer(probe->small_blocks), "off_cpu_s",
+		gd_json_number(probe->small_blocks_s));
 }
 
 /* ---- Blocks ---------------------------------------------------------------------------------- */

@@ -133,7 +133,8 @@ static void leave_headers(Dwarf_Die *scopes, int count, struct gd_place *place,
 		place->line = call_line(&scopes[i]);
 	}
 	function = function_around(scopes + i, count - i);
-	if (function)
+	/* libc writes __libc_read, and all others call it read: as the symbol does. */
+	if (function && strncmp(function, "__", 2) != 0)
 		place->function = keep(pool, function);
 }
 

@@ -161,7 +161,7 @@ static void locks(void)
 
 /* ---- Something of everything, over and over ------------------------------------------------------ */
 
-#define BUSY_LOCKS 64
+#define BUSY_LOCKS 16 /* each is waited for within a second, also while others press */
 
 static void *be_busy(void *arg)
 {

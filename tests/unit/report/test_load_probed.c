@@ -15,12 +15,13 @@
 /* A probe's file made by hand: two programs of one process, the second is the agent's. */
 struct probed {
 	struct gd_file_header header;
-	struct gd_section sections[5];
+	struct gd_section sections[6];
 	struct gd_probed facts;
 	struct gd_probed_image images[2];
-	struct gd_probed_thread threads[3];
+	struct gd_probed_thread threads[4]; /* the last: threads that ended */
+	struct gd_probed_cause causes[2];
 	struct gd_probed_wait waits[2];
-	struct gd_probed_stack stacks[1];
+	struct gd_probed_address addresses[6];
 };
 
 static void add_section(struct probed *file, unsigned int index, uint32_t kind, uint32_t entry_size,
@@ -41,7 +42,7 @@ static void init(struct probed *file)
 	memcpy(file->header.magic, GD_MAGIC, sizeof(GD_MAGIC));
 	file->header.abi_major = GD_ABI_MAJOR;
 	file->header.header_size = sizeof(file->header);
-	file->header.section_count = 5;
+	file->header.section_count = 6;
 	file->header.arch = GD_ARCH_X86_64;
 	file->header.writer = GD_WRITER_PROBE;
 	file->header.state = GD_STATE_CLOSED;
@@ -51,9 +52,10 @@ static void init(struct probed *file)
 		    count)
 	SECTION(0, GD_SECTION_PROBED, facts, 1);
 	SECTION(1, GD_SECTION_PROBED_IMAGES, images, 2);
-	SECTION(2, GD_SECTION_PROBED_THREADS, threads, 3);
+	SECTION(2, GD_SECTION_PROBED_THREADS, threads, 4);
 	SECTION(3, GD_SECTION_PROBED_WAITS, waits, 2);
-	SECTION(4, GD_SECTION_PROBED_STACKS, stacks, 1);
+	SECTION(4, GD_SECTION_PROBED_STACKS, addresses, 6);
+	SECTION(5, GD_SECTION_PROBED_CAUSES, causes, 2);
 #undef SECTION
 	file->facts.lost[GD_PROBED_LOST_EVENTS] = 7;
 	for (uint32_t i = 0; i < 2; i++) {
@@ -62,16 +64,24 @@ static void init(struct probed *file)
 		file->images[i].start_ns = start - (2 - i) * S;
 	}
 	file->images[0].end_ns = start - S;
-	for (int i = 0; i < 3; i++) {
+	file->facts.small_images = 3;
+	file->facts.small_waits_ns = S;
+	for (int i = 0; i < 4; i++) {
 		file->threads[i].image = i ? 2 : 1;
-		file->threads[i].tid = GD_RECORDING_PID + (i == 2);
-		file->threads[i].sums.born_ns = start;
-		file->threads[i].sums.on_cpu_ns = (i + 1) * S;
+		file->threads[i].tid = i == 3 ? 0 : GD_RECORDING_PID + (i == 2);
+		file->threads[i].threads = i == 3 ? 1000 : 1;
+		file->threads[i].life_ns = 10 * S;
+		file->threads[i].on_cpu_ns = (i + 1) * S;
 	}
-	file->threads[1].sums.causes[GD_CAUSE_MUTEX].blocked_ns = 3 * S;
-	file->threads[1].sums.causes[GD_CAUSE_MUTEX].delay_ns = S / 2;
-	file->threads[1].sums.causes[GD_CAUSE_MUTEX].blocks = 4;
-	file->threads[1].sums.causes[GD_CAUSE_MUTEX].woken_by[GD_WOKEN_THREAD] = 4;
+	file->causes[0] = (struct gd_probed_cause){ .thread = 1,
+						    .cause = GD_CAUSE_MUTEX,
+						    .sums = { .blocked_ns = 3 * S,
+							      .delay_ns = S / 2,
+							      .blocks = 4,
+							      .woken_by = { 4, 0, 0 } } };
+	file->causes[1] = (struct gd_probed_cause){ .thread = 3,
+						    .cause = GD_CAUSE_POLL,
+						    .sums = { .blocked_ns = 2 * S } };
 	file->waits[0] = (struct gd_probed_wait){ .image = 2,
 						  .cause = GD_CAUSE_MUTEX,
 						  .object = 0x1000,
@@ -79,10 +89,12 @@ static void init(struct probed *file)
 						  .blocks = 4,
 						  .blocked_ns = 3 * S };
 	file->waits[1] = (struct gd_probed_wait){
-		.image = 2, .cause = GD_PROBED_NO_SLOT, .stack = 1, .blocks = 1, .blocked_ns = S
+		.image = 2, .cause = GD_PROBED_NO_SLOT, .stack = 3, .blocks = 1, .blocked_ns = S
 	};
-	file->stacks[0].addresses[0] = 0x401000;
-	file->stacks[0].addresses[1] = 0x402000;
+	file->addresses[0].address = 0x400000; /* of a stack that nobody has */
+	file->addresses[2].address = 0x401000;
+	file->addresses[3].address = 0x402000;
+	file->addresses[5].address = 0x403000; /* and no 0 behind it */
 }
 
 /* The agent's process of the builder, the probe's file beside it, loaded. */
@@ -114,7 +126,10 @@ static void rows_of_the_program_that_the_agent_woke_in_are_its_process_s(void **
 	session = load("whose", &file);
 	process = &session->processes[0];
 	assert_non_null(process->scheduled);
-	assert_near(process->scheduled->on_cpu_s, 5, 1e-9); /* not what it did before its exec */
+	assert_near(process->scheduled->on_cpu_s, 9, 1e-9); /* not what it did before its exec */
+	assert_near(process->scheduled->life_s, 30, 1e-9);
+	assert_near(process->scheduled->blocked_s[GD_CAUSE_MUTEX], 3, 1e-9);
+	assert_near(process->scheduled->blocked_s[GD_CAUSE_POLL], 2, 1e-9); /* of many */
 	assert_near(process->threads[0].scheduled->on_cpu_s, 2, 1e-9);
 	assert_near(process->threads[0].scheduled->blocked_s[GD_CAUSE_MUTEX], 3, 1e-9);
 	assert_near(process->threads[0].scheduled->delay_s[GD_CAUSE_MUTEX], 0.5, 1e-9);
@@ -122,6 +137,8 @@ static void rows_of_the_program_that_the_agent_woke_in_are_its_process_s(void **
 			 4);
 	assert_near(process->threads[0].scheduled->life_s, 10, 1e-9);
 	assert_int_equal(session->probe->lost[GD_PROBED_LOST_EVENTS], 7);
+	assert_int_equal(session->probe->small_processes, 3);
+	assert_near(session->probe->small_blocks_s, 1, 1e-9);
 	gd_load_free(session);
 }
 
@@ -153,13 +170,30 @@ static void numbers_that_lead_nowhere_are_left_out(void **state)
 	(void)state;
 	init(&file);
 	file.waits[0].cause = GD_CAUSE_COUNT; /* none that this version knows */
-	file.waits[1].stack = 2;              /* there is one */
+	file.waits[1].stack = 7;              /* there are six addresses */
 	file.threads[2].image = 99;
+	file.causes[0].thread = 4;
+	file.causes[1].cause = GD_CAUSE_MAX;
 	session = load("nowhere", &file);
 	process = &session->processes[0];
 	assert_int_equal(process->block_count, 1);
 	assert_null(process->blocks[0].stack);
-	assert_near(process->scheduled->on_cpu_s, 2, 1e-9);
+	assert_near(process->scheduled->on_cpu_s, 6, 1e-9);
+	for (unsigned int i = 0; i < GD_CAUSE_MAX; i++)
+		assert_true(process->scheduled->blocked_s[i] == 0);
+	gd_load_free(session);
+}
+
+static void a_stack_without_an_end_ends_with_the_file(void **state)
+{
+	struct gd_session_model *session;
+	struct probed file;
+
+	(void)state;
+	init(&file);
+	file.waits[1].stack = 6;
+	session = load("endless", &file);
+	assert_int_equal(session->processes[0].blocks[1].stack->count, 1);
 	gd_load_free(session);
 }
 
@@ -215,6 +249,7 @@ int main(void)
 		cmocka_unit_test(rows_of_the_program_that_the_agent_woke_in_are_its_process_s),
 		cmocka_unit_test(blocks_have_their_waker_and_their_stack),
 		cmocka_unit_test(numbers_that_lead_nowhere_are_left_out),
+		cmocka_unit_test(a_stack_without_an_end_ends_with_the_file),
 		cmocka_unit_test(a_damaged_file_leaves_the_session_without),
 		cmocka_unit_test(an_agent_s_file_under_the_probe_s_name_is_not_taken_for_it),
 		cmocka_unit_test(a_probe_s_file_under_a_process_s_name_is_refused),
