@@ -3,14 +3,17 @@
  * gildiag-probe: what the scheduler sees of a session's processes, by eBPF.  One per session,
  * started by gildiag; the only part that may need rights, which it gives up once it is attached.
  *
- *   gildiag-probe --session FOLDER [--ring BYTES]   descriptor 0 is a socket: struct gd_order
- *                                                   comes, struct gd_order_answer goes
- *   gildiag-probe --abi                             prints the recording's version
+ *   gildiag-probe --session FOLDER   descriptor 0 is a socket: struct gd_order comes, struct
+ *                                    gd_order_answer goes
+ *     [--ring BYTES]                 of the buffer for events
+ *     [--present PID]                it runs already and will be followed: watch its GIL, too
+ *   gildiag-probe --abi              prints the recording's version
  *
  * It ends when all who hold the other end of the socket are gone, and prints nothing.
  */
 #include "books.h"
 #include "follow.h"
+#include "gils.h"
 #include "probe_file.h"
 #include "rights.h"
 #include <clock.h>
@@ -38,8 +41,10 @@
 struct probe {
 	struct gd_attached attached;
 	struct gd_books books;
+	struct gd_gils gils;
 	int folder;
-	uint32_t owner; /* whose processes it may follow; ~0: anybody's */
+	int32_t present; /* a process that runs already and will be followed; 0: none */
+	uint32_t owner;  /* whose processes it may follow; ~0: anybody's */
 	uint64_t attached_ns, store_ns;
 };
 
@@ -67,7 +72,7 @@ static void answer(int err, const struct gd_diag *diag)
 static int store(struct probe *probe, bool is_over)
 {
 	gd_attach_poll(&probe->attached);
-	return gd_probe_file_write(probe->folder, &probe->attached, &probe->books,
+	return gd_probe_file_write(probe->folder, &probe->attached, &probe->books, &probe->gils,
 				   probe->attached_ns, is_over);
 }
 
@@ -82,6 +87,8 @@ static int follow(struct probe *probe, int32_t pid, struct gd_diag *diag)
 
 	if (err)
 		return err;
+	if (pid == probe->present)
+		gd_gils_begin(&probe->gils, image);
 	gd_attach_poll(&probe->attached);
 	CPU_ZERO(&set);
 	if (!probe->books.cpus && sched_getaffinity(pid, sizeof(set), &set) == 0)
@@ -141,6 +148,7 @@ static void run(struct probe *probe)
 		if (fds[0].revents)
 			goes_on = take_orders(probe);
 		gd_attach_poll(&probe->attached);
+		gd_gils_look(&probe->gils);
 		if (gd_clock_ns(CLOCK_MONOTONIC) >= probe->store_ns) {
 			store(probe, false);
 			probe->store_ns = gd_clock_ns(CLOCK_MONOTONIC) + STORE_NS;
@@ -172,6 +180,8 @@ static int start(struct probe *probe, const char *folder, uint32_t ring_bytes, s
 	err = gd_attach(probe->owner, ring_bytes, on_event, probe, &probe->attached, diag);
 	if (err)
 		return err;
+	if (probe->present) /* what cannot be watched stays unknown */
+		gd_gils_attach(&probe->attached, probe->present, probe->owner, &probe->gils);
 	err = gd_rights_drop(can_read_tables, probe);
 	if (err)
 		return gd_diag_set(diag, err, "cannot give up rights: %s", strerror(-err));
@@ -194,9 +204,23 @@ static uint32_t parse_ring(const char *text)
 		       : 0;
 }
 
+static bool parse(int argc, char **argv, struct probe *probe, uint32_t *ring_bytes)
+{
+	if (argc < 3 || argc % 2 == 0 || strcmp(argv[1], "--session") != 0)
+		return false;
+	for (int i = 3; i < argc; i += 2)
+		if (strcmp(argv[i], "--ring") == 0)
+			*ring_bytes = parse_ring(argv[i + 1]);
+		else if (strcmp(argv[i], "--present") == 0)
+			probe->present = atoi(argv[i + 1]);
+		else
+			return false;
+	return *ring_bytes != 0;
+}
+
 int main(int argc, char **argv)
 {
-	static struct probe probe;
+	static struct probe probe = { .gils = { .memory = -1 } };
 	uint32_t ring_bytes = RING_BYTES;
 	struct gd_diag diag = { "" };
 	int err;
@@ -205,9 +229,7 @@ int main(int argc, char **argv)
 		printf("%d.%d\n", GD_ABI_MAJOR, GD_ABI_MINOR);
 		return 0;
 	}
-	if (argc == 5 && strcmp(argv[3], "--ring") == 0)
-		ring_bytes = parse_ring(argv[4]);
-	if ((argc != 3 && argc != 5) || strcmp(argv[1], "--session") != 0 || !ring_bytes) {
+	if (!parse(argc, argv, &probe, &ring_bytes)) {
 		fprintf(stderr, "gildiag-probe is started by gildiag\n");
 		return 2;
 	}
@@ -220,6 +242,7 @@ int main(int argc, char **argv)
 	if (err || chdir("/") != 0)
 		return 1;
 	run(&probe);
+	gd_gils_detach(&probe.gils);
 	gd_detach(&probe.attached);
 	gd_books_free(&probe.books);
 	return 0;

@@ -18,7 +18,7 @@
 struct content {
 	const struct gd_attached *attached;
 	struct gd_probed facts;
-	struct gd_rows threads, waits, stacks;
+	struct gd_rows threads, waits, stacks, gils, gil_threads;
 	uint64_t now_ns;
 };
 
@@ -183,7 +183,7 @@ struct part {
 	size_t count;
 };
 
-#define PARTS 5
+#define PARTS 7
 
 static int write_all(int fd, const void *from, size_t size_bytes, uint64_t offset)
 {
@@ -244,7 +244,8 @@ static int write_file(int folder, struct gd_file_header *header, const struct pa
 }
 
 int gd_probe_file_write(int folder, const struct gd_attached *attached,
-			const struct gd_books *books, uint64_t attached_ns, bool is_over)
+			const struct gd_books *books, const struct gd_gils *gils,
+			uint64_t attached_ns, bool is_over)
 {
 	struct content content = { .attached = attached, .now_ns = gd_clock_ns(CLOCK_MONOTONIC) };
 	struct gd_file_header header = { .magic = GD_MAGIC,
@@ -275,6 +276,8 @@ int gd_probe_file_write(int folder, const struct gd_attached *attached,
 	gather_waits(&content);
 	gather_stacks(&content);
 	gather_facts(&content, books, attached_ns);
+	content.facts.lost[GD_PROBED_LOST_GILS] =
+		gd_gils_gather(gils, ROWS_MAX, &content.gils, &content.gil_threads);
 	parts[0] = (struct part){ GD_SECTION_PROBED, sizeof(content.facts), &content.facts, 1 };
 	parts[1] = (struct part){ GD_SECTION_PROBED_IMAGES, sizeof(struct gd_probed_image),
 				  books->images.rows, books->images.count };
@@ -284,10 +287,17 @@ int gd_probe_file_write(int folder, const struct gd_attached *attached,
 				  content.waits.rows, content.waits.count };
 	parts[4] = (struct part){ GD_SECTION_PROBED_STACKS, sizeof(struct gd_probed_stack),
 				  content.stacks.rows, content.stacks.count };
+	parts[5] = (struct part){ GD_SECTION_PROBED_GILS, sizeof(struct gd_probed_gil),
+				  content.gils.rows, content.gils.count };
+	parts[6] =
+		(struct part){ GD_SECTION_PROBED_GIL_THREADS, sizeof(struct gd_probed_gil_thread),
+			       content.gil_threads.rows, content.gil_threads.count };
 	if (!err)
 		err = write_file(folder, &header, parts);
 	free(content.threads.rows);
 	free(content.waits.rows);
 	free(content.stacks.rows);
+	free(content.gils.rows);
+	free(content.gil_threads.rows);
 	return err;
 }

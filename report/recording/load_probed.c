@@ -4,6 +4,7 @@
  * one of them: by PID and time that one's rows are its process's.
  */
 #include "load_probed.h"
+#include "load_probed_gil.h"
 #include <errno.h>
 #include <math.h>
 #include <string.h>
@@ -157,6 +158,7 @@ static void add_sums(struct gd_scheduled *to, const struct gd_probed_sums *sums,
 	double end_s = sums->ended_ns ? seconds(sums->ended_ns) : copied_s;
 
 	to->life_s += fmax(0, end_s - seconds(sums->born_ns));
+	to->end_s = fmax(to->end_s, end_s);
 	to->on_cpu_s += seconds(sums->on_cpu_ns);
 	to->switches += sums->switches;
 	to->slots_read += sums->slots_read;
@@ -388,6 +390,9 @@ int gd_load_probed(int folder, struct gd_session_model *session)
 		err = load_images(&load);
 	if (!err)
 		err = load_threads(&load);
+	for (uint32_t i = 0; !err && load.is_alone && i < load.image_count; i++)
+		err = gd_load_probed_gil(&file, load.pool, load.images[i], load.copied_s,
+					 load.facts.lost[GD_PROBED_LOST_GILS], load.processes[i]);
 	for (uint32_t i = 0; !err && i < load.image_count; i++)
 		if (load.processes[i])
 			err = load_blocks_of(&load, load.images[i], load.processes[i]);
