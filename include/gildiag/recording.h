@@ -65,26 +65,28 @@ struct gd_file_header {
 };
 GD_ASSERT_SIZE(gd_file_header, 64);
 
-#define GD_SECTION_PROCESS        1
-#define GD_SECTION_JOINT          2
-#define GD_SECTION_GILS           3
-#define GD_SECTION_THREADS        4
-#define GD_SECTION_LOCKS          5
-#define GD_SECTION_ENDED          6
-#define GD_SECTION_STRINGS        7 /* bytes; texts end with a zero, the first byte is one */
-#define GD_SECTION_FRAMES         8
-#define GD_SECTION_STACKS         9
-#define GD_SECTION_SAMPLES        10
-#define GD_SECTION_MODULES        11
-#define GD_SECTION_PIPES          12
-#define GD_SECTION_SHORTS         13 /* the last that an agent's image has */
-#define GD_SECTION_PROBED         14
-#define GD_SECTION_PROBED_IMAGES  15
-#define GD_SECTION_PROBED_THREADS 16
-#define GD_SECTION_PROBED_WAITS   17
-#define GD_SECTION_PROBED_STACKS  18
-#define GD_SECTION_PROBED_CAUSES  19
-#define GD_SECTION_COUNT          20 /* one more than the last kind */
+#define GD_SECTION_PROCESS            1
+#define GD_SECTION_JOINT              2
+#define GD_SECTION_GILS               3
+#define GD_SECTION_THREADS            4
+#define GD_SECTION_LOCKS              5
+#define GD_SECTION_ENDED              6
+#define GD_SECTION_STRINGS            7 /* bytes; texts end with a zero, the first byte is one */
+#define GD_SECTION_FRAMES             8
+#define GD_SECTION_STACKS             9
+#define GD_SECTION_SAMPLES            10
+#define GD_SECTION_MODULES            11
+#define GD_SECTION_PIPES              12
+#define GD_SECTION_SHORTS             13 /* the last that an agent's image has */
+#define GD_SECTION_PROBED             14
+#define GD_SECTION_PROBED_IMAGES      15
+#define GD_SECTION_PROBED_THREADS     16
+#define GD_SECTION_PROBED_WAITS       17
+#define GD_SECTION_PROBED_STACKS      18
+#define GD_SECTION_PROBED_CAUSES      19
+#define GD_SECTION_PROBED_GILS        20
+#define GD_SECTION_PROBED_GIL_THREADS 21
+#define GD_SECTION_COUNT              22 /* one more than the last kind */
 
 /* Writer: the agent, but JOINT's used and lost: the sampler. */
 struct gd_section {
@@ -286,6 +288,7 @@ struct gd_thread {
 GD_ASSERT_SIZE(gd_thread, 896);
 
 #include "recording_probed.h"
+#include "recording_probed_gil.h"
 #include "recording_rows.h"
 #include "recording_sites.h"
 

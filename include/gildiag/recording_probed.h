@@ -17,6 +17,7 @@
 #define GD_PROBED_LOST_IMAGES  2 /* processes beyond the table */
 #define GD_PROBED_LOST_WAITS   3 /* waits beyond the table: their threads' sums have them */
 #define GD_PROBED_LOST_STACKS  4
+#define GD_PROBED_LOST_GILS    5 /* GILs, or threads at one, beyond the tables: not split by it */
 #define GD_PROBED_LOST_COUNT   8
 
 struct gd_probed {

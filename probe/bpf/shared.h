@@ -41,6 +41,7 @@ struct gd_task {
 	uint32_t waker;     /* tid of the same process, or 0 */
 	uint32_t woken_by;  /* GD_WOKEN_* */
 	uint32_t explained; /* without a wrapper: the GD_CAUSE_* that the system call stands for */
+	uint64_t queued_ns; /* for a CPU, in its whole life */
 	struct gd_task_sums sums;
 };
 

@@ -53,6 +53,7 @@ static __always_inline void enter_cpu(struct gd_task *rec, __u64 now)
 		return;
 	if (!rec->state) {
 		sums->preempted_ns += now - off_ns;
+		rec->queued_ns += now - off_ns;
 		return;
 	}
 	if (woken_ns < off_ns)
@@ -61,6 +62,7 @@ static __always_inline void enter_cpu(struct gd_task *rec, __u64 now)
 		woken_ns = now; /* clocks of two CPUs */
 	sums->blocked_ns += woken_ns - off_ns;
 	sums->delay_ns += now - woken_ns;
+	rec->queued_ns += now - woken_ns;
 	sums->blocks++;
 	if (woken_by < GD_WOKEN_COUNT)
 		sums->woken_by[woken_by]++;

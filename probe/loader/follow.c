@@ -38,7 +38,7 @@ static bool belongs_to(int32_t pid, uint32_t owner)
 	return real == owner && effective == owner && saved == owner && fs == owner;
 }
 
-static int check_owner(int pidfd, int32_t pid, uint32_t owner, struct gd_diag *diag)
+int gd_follow_check(int pidfd, int32_t pid, uint32_t owner, struct gd_diag *diag)
 {
 	bool is_theirs = owner == ~0u || belongs_to(pid, owner);
 
@@ -79,7 +79,7 @@ int gd_follow(const struct gd_attached *attached, int32_t pid, uint32_t owner, u
 	if (pidfd < 0)
 		return gd_diag_set(diag, -errno, "cannot follow process %d: %s", pid,
 				   strerror(errno));
-	err = check_owner(pidfd, pid, owner, diag);
+	err = gd_follow_check(pidfd, pid, owner, diag);
 	if (err)
 		return err;
 	err = write_record(map, pidfd, &task);

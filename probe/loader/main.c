@@ -3,16 +3,19 @@
  * gildiag-probe: what the scheduler sees of a session's processes, by eBPF.  One per session,
  * started by gildiag; the only part that may need rights, which it gives up once it is attached.
  *
- *   gildiag-probe --session FOLDER [--ring BYTES] [--as UID]
- *                           descriptor 0 is a socket: struct gd_order comes, struct
- *                           gd_order_answer goes.  Once it is attached it is user UID, whose the
- *                           folder is: it follows what its caller may have followed
- *   gildiag-probe --abi     prints the recording's version
+ *   gildiag-probe --session FOLDER   descriptor 0 is a socket: struct gd_order comes, struct
+ *                                    gd_order_answer goes
+ *     [--ring BYTES]                 of the buffer for events
+ *     [--as UID]                     once it is attached it is that user, whose the folder is: it
+ *                                    follows what its caller may have followed
+ *     [--present PID]                it runs already and will be followed: watch its GIL, too
+ *   gildiag-probe --abi              prints the recording's version
  *
  * It ends when all who hold the other end of the socket are gone, and prints nothing.
  */
 #include "books.h"
 #include "follow.h"
+#include "gils.h"
 #include "probe_file.h"
 #include "rights.h"
 #include <clock.h>
@@ -42,14 +45,17 @@
 struct wishes {
 	const char *folder;
 	uint32_t ring_bytes;
-	uint32_t uid; /* whom it becomes; OWN_UID: it stays who it is */
+	uint32_t uid;    /* whom it becomes; OWN_UID: it stays who it is */
+	int32_t present; /* a process that runs already and will be followed; 0: none */
 };
 
 struct probe {
 	struct gd_attached attached;
 	struct gd_books books;
+	struct gd_gils gils;
 	int folder;
-	uint32_t owner; /* whose processes it may follow; ~0: anybody's */
+	int32_t present; /* a process that runs already and will be followed; 0: none */
+	uint32_t owner;  /* whose processes it may follow; ~0: anybody's */
 	uint64_t attached_ns, store_ns;
 };
 
@@ -77,7 +83,7 @@ static void answer(int err, const struct gd_diag *diag)
 static int store(struct probe *probe, bool is_over)
 {
 	gd_attach_poll(&probe->attached);
-	return gd_probe_file_write(probe->folder, &probe->attached, &probe->books,
+	return gd_probe_file_write(probe->folder, &probe->attached, &probe->books, &probe->gils,
 				   probe->attached_ns, is_over);
 }
 
@@ -92,6 +98,8 @@ static int follow(struct probe *probe, int32_t pid, struct gd_diag *diag)
 
 	if (err)
 		return err;
+	if (pid == probe->present)
+		gd_gils_begin(&probe->gils, image);
 	gd_attach_poll(&probe->attached);
 	CPU_ZERO(&set);
 	if (!probe->books.cpus && sched_getaffinity(pid, sizeof(set), &set) == 0)
@@ -151,6 +159,7 @@ static void run(struct probe *probe)
 		if (fds[0].revents)
 			goes_on = take_orders(probe);
 		gd_attach_poll(&probe->attached);
+		gd_gils_look(&probe->gils);
 		if (gd_clock_ns(CLOCK_MONOTONIC) >= probe->store_ns) {
 			store(probe, false);
 			probe->store_ns = gd_clock_ns(CLOCK_MONOTONIC) + STORE_NS;
@@ -176,9 +185,12 @@ static int start(struct probe *probe, const struct wishes *wishes, struct gd_dia
 	int err;
 
 	probe->owner = gd_rights_owner();
+	probe->present = wishes->present;
 	err = gd_attach(probe->owner, wishes->ring_bytes, on_event, probe, &probe->attached, diag);
 	if (err)
 		return err;
+	if (probe->present) /* what cannot be watched stays unknown */
+		gd_gils_attach(&probe->attached, probe->present, probe->owner, &probe->gils);
 	if (wishes->uid != OWN_UID)
 		err = gd_rights_become(wishes->uid);
 	if (!err)
@@ -212,7 +224,7 @@ static uint32_t parse_ring(const char *text)
 
 static bool parse(int argc, char **argv, struct wishes *ret_wishes)
 {
-	*ret_wishes = (struct wishes){ NULL, RING_BYTES, OWN_UID };
+	*ret_wishes = (struct wishes){ NULL, RING_BYTES, OWN_UID, 0 };
 	for (int i = 1; i + 1 < argc; i += 2) {
 		if (strcmp(argv[i], "--session") == 0)
 			ret_wishes->folder = argv[i + 1];
@@ -220,6 +232,8 @@ static bool parse(int argc, char **argv, struct wishes *ret_wishes)
 			ret_wishes->ring_bytes = parse_ring(argv[i + 1]);
 		else if (strcmp(argv[i], "--as") == 0)
 			ret_wishes->uid = (uint32_t)strtoul(argv[i + 1], NULL, 10);
+		else if (strcmp(argv[i], "--present") == 0)
+			ret_wishes->present = atoi(argv[i + 1]);
 		else
 			return false;
 	}
@@ -228,7 +242,7 @@ static bool parse(int argc, char **argv, struct wishes *ret_wishes)
 
 int main(int argc, char **argv)
 {
-	static struct probe probe;
+	static struct probe probe = { .gils = { .memory = -1 } };
 	struct wishes wishes;
 	struct gd_diag diag = { "" };
 	int err;
@@ -250,6 +264,7 @@ int main(int argc, char **argv)
 	if (err || chdir("/") != 0)
 		return 1;
 	run(&probe);
+	gd_gils_detach(&probe.gils);
 	gd_detach(&probe.attached);
 	gd_books_free(&probe.books);
 	return 0;

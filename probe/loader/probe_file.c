@@ -20,7 +20,7 @@
 struct content {
 	const struct gd_attached *attached;
 	struct gd_probed facts;
-	struct gd_rows images, threads, causes, waits, addresses;
+	struct gd_rows images, threads, causes, waits, addresses, gils, gil_threads;
 	uint64_t now_ns;
 };
 
@@ -248,7 +248,7 @@ struct part {
 	size_t count;
 };
 
-#define PARTS 6
+#define PARTS 8
 
 static int write_all(int fd, const void *from, size_t size_bytes, uint64_t offset)
 {
@@ -344,13 +344,16 @@ static int write_content(int folder, struct gd_file_header *header, const struct
 		make_part(GD_SECTION_PROBED_WAITS, sizeof(struct gd_probed_wait), &content->waits),
 		make_part(GD_SECTION_PROBED_STACKS, sizeof(struct gd_probed_address),
 			  &content->addresses),
+		make_part(GD_SECTION_PROBED_GILS, sizeof(struct gd_probed_gil), &content->gils),
+		make_part(GD_SECTION_PROBED_GIL_THREADS, sizeof(struct gd_probed_gil_thread),
+			  &content->gil_threads),
 	};
 
 	return write_file(folder, header, parts);
 }
 
 int gd_probe_file_write(int folder, const struct gd_attached *attached, struct gd_books *books,
-			uint64_t attached_ns, bool is_over)
+			const struct gd_gils *gils, uint64_t attached_ns, bool is_over)
 {
 	struct content content = { .attached = attached, .now_ns = gd_clock_ns(CLOCK_MONOTONIC) };
 	struct gd_file_header header = { .magic = GD_MAGIC,
@@ -368,6 +371,8 @@ int gd_probe_file_write(int folder, const struct gd_attached *attached, struct g
 					 .copied_ns = content.now_ns };
 	int err = gather(&content, books, attached_ns);
 
+	content.facts.lost[GD_PROBED_LOST_GILS] =
+		gd_gils_gather(gils, ROWS_MAX, &content.gils, &content.gil_threads);
 	if (!err)
 		err = write_content(folder, &header, &content);
 	free(content.images.rows);
@@ -375,5 +380,7 @@ int gd_probe_file_write(int folder, const struct gd_attached *attached, struct g
 	free(content.causes.rows);
 	free(content.waits.rows);
 	free(content.addresses.rows);
+	free(content.gils.rows);
+	free(content.gil_threads.rows);
 	return err;
 }

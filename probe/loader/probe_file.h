@@ -5,6 +5,7 @@
 
 #include "attach.h"
 #include "books.h"
+#include "gils.h"
 #include <stdbool.h>
 
 /*
@@ -12,6 +13,6 @@
  * in the books what is small.  is_over: no more will come.  0 or -errno.
  */
 int gd_probe_file_write(int folder, const struct gd_attached *attached, struct gd_books *books,
-			uint64_t attached_ns, bool is_over);
+			const struct gd_gils *gils, uint64_t attached_ns, bool is_over);
 
 #endif

@@ -68,7 +68,7 @@ int gd_attach(pid_t pid, double seconds, const struct gd_parts *parts,
 
 	if (pidfd < 0)
 		return gd_diag_set(diag, -errno, "there is no process %d", (int)pid);
-	err = gd_probe_start(parts, folder->path, &probe, diag);
+	err = gd_probe_start(parts, folder->path, pid, &probe, diag);
 	if (!err)
 		err = gd_invoker_settle(diag);
 	if (!err)

@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <gildiag/recording.h>
 #include <poll.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -32,13 +33,13 @@ bool gd_probe_parse(const char *text, enum gd_probe_wish *ret_wish, struct gd_di
 	return false;
 }
 
-static void run_probe(const struct gd_parts *parts, const char *folder, int control)
+static void run_probe(const struct gd_parts *parts, const char *folder, pid_t present, int control)
 {
 	const char *ring = getenv("GILDIAG_PROBE_RING");
-	char *argv[8] = { (char *)parts->probe, (char *)"--session", (char *)folder };
+	char *argv[10] = { (char *)parts->probe, (char *)"--session", (char *)folder };
 	char *envp[] = { NULL };
 	int null = open("/dev/null", O_RDWR | O_CLOEXEC);
-	char user[16];
+	char user[16], number[16];
 	int count = 3;
 	uid_t uid;
 
@@ -50,6 +51,11 @@ static void run_probe(const struct gd_parts *parts, const char *folder, int cont
 		snprintf(user, sizeof(user), "%u", uid);
 		argv[count++] = (char *)"--as";
 		argv[count++] = user;
+	}
+	if (present) {
+		snprintf(number, sizeof(number), "%d", (int)present);
+		argv[count++] = (char *)"--present";
+		argv[count++] = number;
 	}
 	dup2(control, 0);
 	dup2(null, 1);
@@ -76,8 +82,8 @@ static int receive(const struct gd_probe *probe, struct gd_diag *diag)
 	return answer.error ? gd_diag_set(diag, answer.error, "%s", answer.text) : 0;
 }
 
-int gd_probe_start(const struct gd_parts *parts, const char *folder, struct gd_probe *ret_probe,
-		   struct gd_diag *diag)
+int gd_probe_start(const struct gd_parts *parts, const char *folder, pid_t present,
+		   struct gd_probe *ret_probe, struct gd_diag *diag)
 {
 	struct gd_probe probe;
 	int ends[2], err;
@@ -91,7 +97,7 @@ int gd_probe_start(const struct gd_parts *parts, const char *folder, struct gd_p
 				   strerror(errno));
 	probe = (struct gd_probe){ .pid = fork(), .control = ends[0] };
 	if (probe.pid == 0)
-		run_probe(parts, folder, ends[1]);
+		run_probe(parts, folder, present, ends[1]);
 	err = probe.pid < 0 ? -errno : 0;
 	close(ends[1]);
 	if (err) {

@@ -22,11 +22,11 @@ struct gd_probe {
 bool gd_probe_parse(const char *text, enum gd_probe_wish *ret_wish, struct gd_diag *diag);
 
 /*
- * Starts it for the recording in folder and waits until it is attached.  0, or -errno and a
+ * Starts it for the recording in folder, and for present, a process that runs already (0: none), and waits until it is attached.  0, or -errno and a
  * sentence: what it needs and how to get that.
  */
-int gd_probe_start(const struct gd_parts *parts, const char *folder, struct gd_probe *ret_probe,
-		   struct gd_diag *diag);
+int gd_probe_start(const struct gd_parts *parts, const char *folder, pid_t present,
+		   struct gd_probe *ret_probe, struct gd_diag *diag);
 
 /* Has it follow pid and all that it starts from now on.  0, or -errno and a sentence. */
 int gd_probe_follow(const struct gd_probe *probe, pid_t pid, struct gd_diag *diag);

@@ -14,6 +14,7 @@
  */
 struct gd_scheduled {
 	double life_s, on_cpu_s;
+	double end_s; /* CLOCK_MONOTONIC; of the last one */
 	double blocked_s[GD_CAUSE_MAX];
 	double delay_s[GD_CAUSE_MAX];
 	double preempted_s[GD_CAUSE_MAX];

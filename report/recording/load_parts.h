@@ -44,6 +44,9 @@ int gd_load_modules(const struct gd_file *file, struct gd_pool *pool,
 int gd_load_joints(const struct gd_file *file, struct gd_pool *pool,
 		   struct gd_process_model *process);
 
+/* In the unit of the histogram (GD_HIST_STEPS); NAN: it is empty. */
+double gd_hist_percentile(const uint32_t *hist, double share);
+
 /* The place of a site as the recording names it; NULL: unknown, or no memory. */
 const struct gd_place *gd_places_of_site(struct gd_places *places, uint64_t site);
 

@@ -4,6 +4,7 @@
  * one of them: by PID and time that one's rows are its process's.
  */
 #include "load_probed.h"
+#include "load_probed_gil.h"
 #include <errno.h>
 #include <math.h>
 #include <string.h>
@@ -172,9 +173,10 @@ static struct gd_process_model *process_of(const struct load *load, uint32_t ima
 
 /* ---- Threads --------------------------------------------------------------------------------- */
 
-static void add_life(struct gd_scheduled *to, const struct gd_probed_thread *row)
+static void add_life(struct gd_scheduled *to, const struct gd_probed_thread *row, double copied_s)
 {
 	to->life_s += seconds(row->life_ns);
+	to->end_s = fmax(to->end_s, row->ended_ns ? seconds(row->ended_ns) : copied_s);
 	to->on_cpu_s += seconds(row->on_cpu_ns);
 	to->switches += row->switches;
 	to->slots_read += row->slots_read;
@@ -221,7 +223,7 @@ static int load_threads(struct load *load)
 		if (!process)
 			continue;
 		load->owners[i].process = process->scheduled;
-		add_life(process->scheduled, &row);
+		add_life(process->scheduled, &row, load->copied_s);
 		thread = load->is_alone ? add_thread(process, &row) : find_thread(process, row.tid);
 		if (!thread)
 			continue;
@@ -229,7 +231,7 @@ static int load_threads(struct load *load)
 		if (!thread->scheduled)
 			return -ENOMEM;
 		load->owners[i].thread = thread->scheduled;
-		add_life(thread->scheduled, &row);
+		add_life(thread->scheduled, &row, load->copied_s);
 	}
 	return 0;
 }
@@ -434,6 +436,9 @@ int gd_load_probed(int folder, struct gd_session_model *session)
 		load_causes(&load);
 		fill_processes(&load);
 	}
+	for (uint32_t i = 0; !err && load.is_alone && i < load.image_count; i++)
+		err = gd_load_probed_gil(&file, load.pool, load.images[i], load.copied_s,
+					 load.facts.lost[GD_PROBED_LOST_GILS], load.processes[i]);
 	for (uint32_t i = 0; !err && i < load.image_count; i++)
 		if (load.processes[i])
 			err = load_blocks_of(&load, load.images[i], load.processes[i]);

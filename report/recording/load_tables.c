@@ -14,7 +14,7 @@ static double hist_edge(unsigned int step)
 	return step < 8 ? (double)step : ldexp(8.0 + step % 8, (int)octave - 3);
 }
 
-static double percentile(const uint32_t *hist, double share)
+double gd_hist_percentile(const uint32_t *hist, double share)
 {
 	uint64_t total = 0, seen = 0;
 
@@ -83,10 +83,10 @@ int gd_load_gils(const struct gd_file *file, struct gd_pool *pool, const struct 
 		gil->hold_long_s = gd_clock_span_s(map, row.hold_long);
 		gil->hold_max_s = max_s(map, row.hold_max);
 		gil->wait_max_s = max_s(map, row.wait_max);
-		gil->hold_p50_s = percentile(row.hold_hist, 0.5) * map->s_per_tick;
-		gil->hold_p99_s = percentile(row.hold_hist, 0.99) * map->s_per_tick;
-		gil->wait_p50_s = percentile(row.wait_hist, 0.5) * map->s_per_tick;
-		gil->wait_p99_s = percentile(row.wait_hist, 0.99) * map->s_per_tick;
+		gil->hold_p50_s = gd_hist_percentile(row.hold_hist, 0.5) * map->s_per_tick;
+		gil->hold_p99_s = gd_hist_percentile(row.hold_hist, 0.99) * map->s_per_tick;
+		gil->wait_p50_s = gd_hist_percentile(row.wait_hist, 0.5) * map->s_per_tick;
+		gil->wait_p99_s = gd_hist_percentile(row.wait_hist, 0.99) * map->s_per_tick;
 		gil->is_alive = row.alive != 0;
 		gil->holder_count = load_holders(row.holders, row.holder_hold, GD_GIL_HOLDERS, map,
 						 places, gil->holders);

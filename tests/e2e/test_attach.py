@@ -85,7 +85,7 @@ class Attach(unittest.TestCase):
                 self.assertNotEqual(report["verdict"]["confidence"], "high")
                 self.assertEqual(report["recording"]["sources"], ["probe"])
                 self.assertEqual(report["processes"][0]["runtime"], {"name": "CPython", "version": None,
-                                                                     "gil": "unknown"})
+                                                                     "gil": "on"})
                 self.assertIsNone(target.poll())
 
     def test_it_looks_as_long_as_it_is_told(self):

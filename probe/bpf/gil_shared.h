@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What the programs that watch GILs and the process that loads them share.  Times are nanoseconds of
+ * CLOCK_MONOTONIC.
+ */
+#ifndef GD_BPF_GIL_SHARED_H
+#define GD_BPF_GIL_SHARED_H
+
+#include "shared.h"
+
+struct gd_gil_key {
+	uint32_t image;
+	uint32_t padding;
+	uint64_t cond; /* address of gil->cond */
+};
+
+/* Writer: who owns the GIL's own mutex, so one thread at a time. */
+struct gd_gil_row {
+	uint64_t taken_ns; /* of the last take; 0: none was seen, or it was given back */
+	uint64_t waiting;  /* threads that wait now, */
+	uint64_t arrivals; /* and the sum of the times at which they came, modulo 2^64 */
+	uint64_t accrued;  /* what those had waited when the last hold began */
+	uint64_t takes, drops, waits;
+	uint64_t hold_ns, wait_ns;
+	uint64_t hold_long_ns; /* of holds of 100 us and longer */
+	uint64_t hold_ns_max, wait_ns_max;
+	uint32_t hold_hist[GD_HIST_STEPS];
+	uint32_t wait_hist[GD_HIST_STEPS];
+};
+
+struct gd_gil_thread_key {
+	uint32_t image;
+	int32_t tid; /* in its own namespace */
+};
+
+#define GD_BPF_LOST_GILS        0 /* the table of GILs was full */
+#define GD_BPF_LOST_GIL_THREADS 1 /* the table of threads was full */
+#define GD_BPF_GIL_FAULT        2 /* what lies around a condition could not be read */
+#define GD_BPF_GIL_TORN         3 /* a take by who held it: an event is missing */
+#define GD_BPF_GIL_COUNT        4
+
+#endif
