@@ -136,6 +136,9 @@ static void less_threads(const struct since *since)
 
 		gd_file_entry(since->now, GD_SECTION_THREADS, i, &now, sizeof(now));
 		gd_file_entry(since->then, GD_SECTION_THREADS, i, &then, sizeof(then));
+		/* Its own reading comes when it ends, and is of all its life. */
+		if (then.seen_run_delay_ns > then.run_delay_ns)
+			then.run_delay_ns = then.seen_run_delay_ns;
 		if (now.tid == then.tid && now.born == then.born)
 			less_thread(&now, &then, since);
 		else if (then.state == GD_THREAD_LIVE)
