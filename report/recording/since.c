@@ -83,6 +83,7 @@ static void close_thread(struct gd_thread *row, const struct since *since)
 		less(&(now)->run_delay_ns, (then)->run_delay_ns);                                  \
 		less(&(now)->yields, (then)->yields);                                              \
 		less(&(now)->wakes, (then)->wakes);                                                \
+		less(&(now)->pipe_bytes, (then)->pipe_bytes);                                      \
 	} while (0)
 
 static void less_thread(struct gd_thread *now, struct gd_thread *then, const struct since *since)
@@ -103,7 +104,6 @@ static void less_thread(struct gd_thread *now, struct gd_thread *then, const str
 	}
 	less(&now->seen_run_delay_ns, then->seen_run_delay_ns);
 	less(&now->seen_major_faults, then->seen_major_faults);
-	less(&now->pipe_bytes, then->pipe_bytes);
 }
 
 /* The slot was used again since: its thread ended, and is in the row of those that started alike. */

@@ -227,9 +227,11 @@ static void a_slot_that_was_used_again_is_taken_from_the_folded_ones(void **stat
 	gd_recording_add_thread(&now, 51)->born = GD_RECORDING_AT(8);
 	now.threads[1].ticks[GD_CAUSE_RECV] = GD_RECORDING_TICKS(1);
 	now.ended_count = then.ended_count = 1;
-	then.ended[0] = (struct gd_ended){ .start_function = 77, .threads = 2 };
+	then.threads[1].pipe_bytes = 40;
+	then.ended[0] = (struct gd_ended){ .start_function = 77, .threads = 2, .pipe_bytes = 100 };
 	then.ended[0].ticks[GD_CAUSE_RECV] = GD_RECORDING_TICKS(3);
-	now.ended[0] = (struct gd_ended){ .start_function = 77, .threads = 3 };
+	now.threads[1].pipe_bytes = 7;
+	now.ended[0] = (struct gd_ended){ .start_function = 77, .threads = 3, .pipe_bytes = 150 };
 	now.ended[0].ticks[GD_CAUSE_RECV] = GD_RECORDING_TICKS(8.5);
 	threads = load_last(3)->threads;
 	assert_int_equal(session->processes[0].thread_count, 3);
@@ -237,6 +239,7 @@ static void a_slot_that_was_used_again_is_taken_from_the_folded_ones(void **stat
 	assert_near(threads[1].times.cause_s[GD_CAUSE_RECV], 1, NEAR_S);
 	assert_int_equal(threads[2].threads, 1);
 	assert_near(threads[2].times.cause_s[GD_CAUSE_RECV], 1.5, NEAR_S);
+	assert_int_equal(session->processes[0].pipe_bytes, 7 + 10);
 }
 
 /* ---- Locks, GILs, instants ------------------------------------------------------------------- */
