@@ -248,8 +248,13 @@ static void a_second_name_is_the_same_thing(void **state)
 	assert_int_equal(gd_fd_role(to), GD_ROLE_OWN);
 	assert_int_equal(dup3(ends[1], to, O_CLOEXEC), to);
 	assert_int_equal(gd_fd_role(to), GD_ROLE_OWN);
+	close(ends[0]); /* a child has it now: the other end leads there, by whatever name */
+	assert_int_equal(gd_fd_role(ends[1]), GD_ROLE_PIPE);
+	assert_int_equal(dup2(ends[1], to), to);
+	assert_int_equal(gd_fd_role(to), GD_ROLE_PIPE);
+	assert_int_not_equal(gd_fd_pipe_inode(to), 0);
+	assert_int_equal(gd_fd_pipe_inode(to), gd_fd_pipe_inode(ends[1]));
 	close(to);
-	close(ends[0]);
 	close(ends[1]);
 }
 
