@@ -453,6 +453,27 @@ static void a_set_that_is_closed_frees_its_members(void **state)
 	close_connection(&c);
 }
 
+static void a_set_knows_a_pipe_among_its_members(void **state)
+{
+	int epfd = epoll_create1(EPOLL_CLOEXEC), pipes[2][2];
+	struct gd_fd_set set = { 0 };
+
+	(void)state;
+	for (int i = 0; i < 2; i++) {
+		assert_int_equal(pipe(pipes[i]), 0);
+		close(pipes[i][1]); /* a child has it now */
+	}
+	add_to(epfd, pipes[0][0]);
+	assert_int_equal(sum_of(epfd).pipe_fd_plus_1, pipes[0][0] + 1);
+	close(pipes[0][0]);
+	assert_int_equal(sum_of(epfd).pipe_fd_plus_1, 0);
+	gd_fd_count(&set, pipes[1][0]);
+	gd_fd_count(&set, epfd); /* which has none to put in its place */
+	assert_int_equal(set.pipe_fd_plus_1, pipes[1][0] + 1);
+	close(epfd);
+	close(pipes[1][0]);
+}
+
 static void a_member_of_two_sets_counts_in_the_first(void **state)
 {
 	struct connection c = make_connection();
@@ -535,6 +556,7 @@ int main(void)
 		cmocka_unit_test(a_datagram_that_nobody_asked_for_makes_a_server),
 		cmocka_unit_test(a_set_counts_its_members_by_what_they_are),
 		cmocka_unit_test(an_epoll_set_follows_its_members),
+		cmocka_unit_test(a_set_knows_a_pipe_among_its_members),
 		cmocka_unit_test(a_member_that_is_closed_leaves_its_set),
 		cmocka_unit_test(a_set_that_is_closed_frees_its_members),
 		cmocka_unit_test(a_member_of_two_sets_counts_in_the_first),
