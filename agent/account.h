@@ -20,7 +20,7 @@
 
 /*
  * A thread that holds a GIL has just waited for something else: here is where it kept others
- * waiting, not where it lets go.  In gil.c.
+ * waiting, not where it lets go.  In gil_books.c.
  */
 void gd_gil_look_back(struct gd_local *self, uint64_t now);
 

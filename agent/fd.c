@@ -80,6 +80,7 @@ void gd_fd_copy(int from, int to)
 		return;
 	gd_fd_forget(to);
 	entry->role = source->role;
+	entry->pipe_plus_1 = source->pipe_plus_1;
 	entry->peer = -1; /* closing one name does not close the end */
 }
 

@@ -135,7 +135,7 @@ static struct gd_epoll_set *own_set(int epfd, bool create)
 						 __ATOMIC_ACQ_REL, __ATOMIC_RELAXED))
 			continue;
 		memset(sets[i].roles, 0, sizeof(sets[i].roles));
-		sets[i].outstanding = 0;
+		sets[i].outstanding = sets[i].pipe_fd_plus_1 = 0;
 		entry->role = GD_ROLE_EPOLL;
 		entry->own_set_plus_1 = (uint8_t)(i + 1);
 		return &sets[i];
@@ -188,7 +188,8 @@ void gd_fd_epoll_count(struct gd_fd_set *set, int epfd)
 		if (n > 0)
 			count_role(set, role, (uint32_t)n);
 	}
-	set->pipe_fd_plus_1 = own->pipe_fd_plus_1;
+	if (own->roles[GD_ROLE_PIPE] > 0)
+		set->pipe_fd_plus_1 = own->pipe_fd_plus_1;
 	if (own->outstanding > 0)
 		set->outstanding += (uint32_t)own->outstanding;
 }

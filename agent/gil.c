@@ -72,9 +72,12 @@ static struct gd_gil_known *learn(uintptr_t cond)
 	struct gd_gil *row;
 	uint32_t index;
 
-	/* A subinterpreter that ended and one that was born at the same address share a row. */
+	/*
+	 * A subinterpreter that ended and one that was born at the same address share a row.  There
+	 * is none yet where another thread learns one just now.
+	 */
 	for (uint32_t i = 0; i < gd_gil_count; i++)
-		if (!gd_gils[i].cond && gd_gils[i].row->cond == cond) {
+		if (!gd_gils[i].cond && gd_gils[i].row && gd_gils[i].row->cond == cond) {
 			gd_gils[i].row->alive = 1;
 			gd_gils[i].row->waiters = 0;
 			gd_gils[i].queue = (struct gd_lock_queue){ 0 };

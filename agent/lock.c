@@ -142,12 +142,15 @@ static void add_blame(const struct gd_lock_holders *holders, unsigned int i, uin
 	add_to(&holders->holds[i], hold);
 }
 
-/* The site's entry; the first ones to come find one.  count - 1, the one for all others: none. */
+/*
+ * The site's entry; the first ones to come find one.  count - 1, the one for all others: none, or
+ * it is not known: whoever came next would take that entry over, with its blame.
+ */
 static unsigned int find_holder(const struct gd_lock_holders *holders, uint64_t site)
 {
-	unsigned int i;
+	unsigned int i = site ? 0 : holders->count - 1;
 
-	for (i = 0; i < holders->count - 1; i++) {
+	for (; i < holders->count - 1; i++) {
 		uint64_t seen = 0;
 
 		if (__atomic_compare_exchange_n(&holders->list[i].site, &seen, site, false,
@@ -174,7 +177,7 @@ static unsigned int displace(const struct gd_lock_holders *holders, uint64_t sit
 	entry = &holders->list[least];
 	seen = __atomic_load_n(&entry->site, __ATOMIC_RELAXED);
 	__atomic_store_n(&holders->list[others].site, GD_SITE_OTHERS, __ATOMIC_RELAXED);
-	if (entry->blame >= blame ||
+	if (!site || entry->blame >= blame ||
 	    !__atomic_compare_exchange_n(&entry->site, &seen, site, false, __ATOMIC_RELAXED,
 					 __ATOMIC_RELAXED))
 		return others;

@@ -78,6 +78,7 @@ static void fold(const struct gd_thread *slot)
 	FOLD(run_delay_ns);
 	FOLD(yields);
 	FOLD(wakes);
+	FOLD(pipe_bytes);
 	__atomic_fetch_add(&row->life, slot->ended - slot->born, __ATOMIC_RELAXED);
 	__atomic_fetch_add(&row->threads, 1, __ATOMIC_RELAXED);
 }

@@ -56,6 +56,9 @@ struct gd_local {
 	uint8_t key_rounds;  /* of the thread-specific-data destructor */
 	uint32_t held_next;  /* where the next entry of held goes */
 	struct gd_held held_last;
+	uint64_t tstate;          /* PyThreadState that last took a GIL here; 0: none */
+	uint64_t gil_accrued;     /* what others had waited when it took the GIL */
+	uint64_t gil_blame_since; /* the part of its hold that is not looked at yet */
 	uintptr_t wait_frame; /* stack address of the open wait, to notice a longjmp out of it */
 	uintptr_t returns_to; /* of the open wait's call */
 	uint64_t wait_began;  /* ticks */
@@ -69,13 +72,10 @@ struct gd_local {
 	struct gd_lock *wait_lock;        /* whose queue it stands in; NULL: none */
 	uint64_t wait_lock_began;         /* ticks */
 	uint64_t gil_wait_began;          /* ticks */
-	uint64_t gil_accrued;             /* what others had waited when it took the GIL */
 	uint64_t gil_blame;               /* ticks that others waited since, not yet booked */
-	uint64_t gil_blame_since;         /* the part of its hold that is not looked at yet */
 	uint64_t gil_blame_hold;          /* ticks of the holds in which they did */
 	struct gd_gil *gil_blame_row;     /* where that goes */
 	uint64_t gil_sample_due;          /* weight of a sample to take then */
-	uint64_t tstate;                  /* PyThreadState that last took a GIL here; 0: none */
 	uint64_t until_sample;            /* ticks of waiting until the next one */
 	uint64_t sample_weight;           /* ticks of waiting that it stands for */
 	uint64_t dice;                    /* state of the random numbers; 0: not thrown yet */
@@ -83,6 +83,7 @@ struct gd_local {
 	void *(*start)(void *);
 	void *start_arg;
 } __attribute__((aligned(GD_CACHE_LINE)));
+_Static_assert(offsetof(struct gd_local, flushed) + 8 <= 2 * GD_CACHE_LINE, "see above");
 
 /*
  * The calling thread; NULL before its first wrapped call, after its end, and before the agent woke.

@@ -120,7 +120,6 @@ static bool is_program(const char *path)
 static size_t look_up_bytes(const char *file)
 {
 	const char *path = gd_env_get(GD_ENV_PATH);
-
 	size_t bytes;
 
 	if (!gd_arch_may_point(file) || strchr(file, '/'))

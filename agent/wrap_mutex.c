@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Mutexes.  The uncontended path looks at the lock word, tries, and notes when and from where: no
- * table, no system call.  A GIL's two mutexes pass untouched: gil.c sees its takes and drops.
+ * table, no system call.  A GIL's two mutexes pass untouched: its conditions tell what happens.
  */
 #include "gil.h"
 #include "mutex_word.h"

@@ -190,12 +190,13 @@ static bool is_only_one(const struct gd_tree *tree)
 	return tree->files + live <= 1;
 }
 
+/* Until the end others may come: then an earlier copy must have what the later one is less of. */
 static void store_tree(struct sampler *sampler, bool is_gone)
 {
 	struct gd_section *section = sampler->tree.joint_section;
 	uint32_t used = section->used;
 
-	if (is_only_one(&sampler->tree))
+	if (is_gone && is_only_one(&sampler->tree))
 		section->used = 0;
 	gd_store_write(sampler->folder, sampler->tree.image, GD_SESSION_TREE, is_gone);
 	section->used = used;

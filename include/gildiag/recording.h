@@ -166,16 +166,14 @@ enum gd_cause { GD_CAUSES(GD_CAUSE_NUMBER_) GD_CAUSE_COUNT };
 #define GD_FLAG_SECCOMP       0x02u /* a filter was seen: the agent makes no system calls since */
 #define GD_FLAG_NO_SAMPLER    0x04u /* none could be started: no joint picture */
 #define GD_FLAG_FORKED        0x08u /* begins at a fork, not at an exec */
-#define GD_FLAG_SANITIZER     0x10u /* the target brings its own interposers: locks not watched */
 
-#define GD_LOST_THREADS   0 /* threads that found no slot */
-#define GD_LOST_FDS       1 /* descriptors beyond the table */
-#define GD_LOST_HELD      2 /* locks held deeper than the stack of held locks */
-#define GD_LOST_NESTED    3 /* waits inside a signal handler that hit our own code */
-#define GD_LOST_CHILDREN  4 /* children that could not be followed */
-#define GD_LOST_EPOLLS    5 /* epoll sets beyond the table */
-#define GD_LOST_UNBOUNDED 6 /* lock acquisitions that may have waited without being timed */
-#define GD_LOST_COUNT     16
+/* 2 and 6 are holes. */
+#define GD_LOST_THREADS  0 /* threads that found no slot */
+#define GD_LOST_FDS      1 /* descriptors beyond the table */
+#define GD_LOST_NESTED   3 /* waits inside a signal handler that hit our own code */
+#define GD_LOST_CHILDREN 4 /* children that could not be followed */
+#define GD_LOST_EPOLLS   5 /* epoll sets beyond the table */
+#define GD_LOST_COUNT    16
 
 #define GD_PATH_BYTES 256
 

@@ -28,7 +28,8 @@ struct gd_ended {
 	uint64_t run_delay_ns;
 	uint64_t yields;
 	uint64_t wakes;
-	uint64_t reserved[2];
+	uint64_t pipe_bytes;
+	uint64_t reserved[1];
 };
 GD_ASSERT_SIZE(gd_ended, 896);
 

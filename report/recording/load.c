@@ -162,6 +162,7 @@ static int load_threads(const struct gd_file *file, struct gd_pool *pool,
 		thread->has_ended = true;
 		thread->threads = row.threads;
 		thread->start_function = row.start_function;
+		process->pipe_bytes += row.pipe_bytes;
 		load_ended(&row, map, &thread->times);
 		process->thread_count++;
 	}

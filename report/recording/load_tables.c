@@ -104,7 +104,7 @@ int gd_load_gils(const struct gd_file *file, struct gd_pool *pool, const struct 
 static bool has_gaps(const struct gd_process_model *process)
 {
 	return process->lost_rows[GD_SECTION_LOCKS] || process->lost[GD_LOST_THREADS] ||
-	       process->lost[GD_LOST_NESTED] || process->lost[GD_LOST_UNBOUNDED];
+	       process->lost[GD_LOST_NESTED];
 }
 
 static bool has_holder(uint32_t cause)

@@ -83,6 +83,7 @@ static void close_thread(struct gd_thread *row, const struct since *since)
 		less(&(now)->run_delay_ns, (then)->run_delay_ns);                                  \
 		less(&(now)->yields, (then)->yields);                                              \
 		less(&(now)->wakes, (then)->wakes);                                                \
+		less(&(now)->pipe_bytes, (then)->pipe_bytes);                                      \
 	} while (0)
 
 static void less_thread(struct gd_thread *now, struct gd_thread *then, const struct since *since)
@@ -103,7 +104,6 @@ static void less_thread(struct gd_thread *now, struct gd_thread *then, const str
 	}
 	less(&now->seen_run_delay_ns, then->seen_run_delay_ns);
 	less(&now->seen_major_faults, then->seen_major_faults);
-	less(&now->pipe_bytes, then->pipe_bytes);
 }
 
 /* The slot was used again since: its thread ended, and is in the row of those that started alike. */
@@ -136,6 +136,9 @@ static void less_threads(const struct since *since)
 
 		gd_file_entry(since->now, GD_SECTION_THREADS, i, &now, sizeof(now));
 		gd_file_entry(since->then, GD_SECTION_THREADS, i, &then, sizeof(then));
+		/* Its own reading comes when it ends, and is of all its life. */
+		if (then.seen_run_delay_ns > then.run_delay_ns)
+			then.run_delay_ns = then.seen_run_delay_ns;
 		if (now.tid == then.tid && now.born == then.born)
 			less_thread(&now, &then, since);
 		else if (then.state == GD_THREAD_LIVE)

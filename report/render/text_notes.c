@@ -87,7 +87,8 @@ static void print_process(const struct gd_page *page, const struct gd_analysis *
 	if (!isnan(analysis->overhead))
 		snprintf(line + strlen(line), sizeof(line) - strlen(line), "; own cost %.1f %%",
 			 100 * analysis->overhead);
-	if (!analysis->session->probe)
+	/* Of a window the probe's file is not asked. */
+	if (!analysis->session->probe && isnan(analysis->session->since_s))
 		snprintf(line + strlen(line), sizeof(line) - strlen(line),
 			 "; no eBPF probe (gildiag doctor)");
 	fputs("watched ", page->out);

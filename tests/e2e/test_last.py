@@ -17,6 +17,19 @@ while time.monotonic() < end:
     sum(range(20000))
 """
 
+# For so long it is alone, until it has children that do all there is to do.
+FAMILY = """
+import os, time
+time.sleep(74)
+for child in range(2):
+    if os.fork() == 0:
+        end = time.monotonic() + 31
+        while time.monotonic() < end:
+            time.sleep(0.05)
+        os._exit(0)
+os.wait(), os.wait()
+"""
+
 
 @unittest.skipUnless(os.environ.get("GILDIAG_TEST_ALL") == "1", "two minutes: with --all")
 class Last(unittest.TestCase):
@@ -40,6 +53,13 @@ class Last(unittest.TestCase):
                 self.assertGreater(whole["time"]["classes"]["timer_wait_s"], 70)
                 after = trial.json("--last", "30s")
                 self.assertEqual(after["verdict"]["class"], "computing")
+
+    def test_a_family_that_was_one_process_until_then(self):
+        with gildiag.Trial("record") as trial:
+            self.assertEqual(trial.run([sys.executable, "-c", FAMILY], timeout=150).returncode, 0)
+            last = trial.json("--last", "25s")
+            self.assertLess(last["recording"]["last_s"], 60)
+            self.assertAlmostEqual(last["time"]["judged_s"], last["recording"]["last_s"], delta=2)
 
 
 if __name__ == "__main__":

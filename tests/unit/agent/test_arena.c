@@ -76,12 +76,12 @@ static void losses_are_counted_by_reason(void **state)
 	struct gd_process *process = gd_process;
 
 	(void)state;
-	gd_arena_lose(GD_LOST_HELD);
-	gd_arena_lose(GD_LOST_HELD);
+	gd_arena_lose(GD_LOST_CHILDREN);
+	gd_arena_lose(GD_LOST_CHILDREN);
 	gd_process = NULL; /* asleep: nothing to count in */
-	gd_arena_lose(GD_LOST_HELD);
+	gd_arena_lose(GD_LOST_CHILDREN);
 	gd_process = process;
-	assert_int_equal(gd_process->lost[GD_LOST_HELD], 2);
+	assert_int_equal(gd_process->lost[GD_LOST_CHILDREN], 2);
 	assert_int_equal(gd_process->lost[GD_LOST_FDS], 0);
 }
 

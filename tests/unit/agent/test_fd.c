@@ -248,8 +248,13 @@ static void a_second_name_is_the_same_thing(void **state)
 	assert_int_equal(gd_fd_role(to), GD_ROLE_OWN);
 	assert_int_equal(dup3(ends[1], to, O_CLOEXEC), to);
 	assert_int_equal(gd_fd_role(to), GD_ROLE_OWN);
+	close(ends[0]); /* a child has it now: the other end leads there, by whatever name */
+	assert_int_equal(gd_fd_role(ends[1]), GD_ROLE_PIPE);
+	assert_int_equal(dup2(ends[1], to), to);
+	assert_int_equal(gd_fd_role(to), GD_ROLE_PIPE);
+	assert_int_not_equal(gd_fd_pipe_inode(to), 0);
+	assert_int_equal(gd_fd_pipe_inode(to), gd_fd_pipe_inode(ends[1]));
 	close(to);
-	close(ends[0]);
 	close(ends[1]);
 }
 
@@ -448,6 +453,27 @@ static void a_set_that_is_closed_frees_its_members(void **state)
 	close_connection(&c);
 }
 
+static void a_set_knows_a_pipe_among_its_members(void **state)
+{
+	int epfd = epoll_create1(EPOLL_CLOEXEC), pipes[2][2];
+	struct gd_fd_set set = { 0 };
+
+	(void)state;
+	for (int i = 0; i < 2; i++) {
+		assert_int_equal(pipe(pipes[i]), 0);
+		close(pipes[i][1]); /* a child has it now */
+	}
+	add_to(epfd, pipes[0][0]);
+	assert_int_equal(sum_of(epfd).pipe_fd_plus_1, pipes[0][0] + 1);
+	close(pipes[0][0]);
+	assert_int_equal(sum_of(epfd).pipe_fd_plus_1, 0);
+	gd_fd_count(&set, pipes[1][0]);
+	gd_fd_count(&set, epfd); /* which has none to put in its place */
+	assert_int_equal(set.pipe_fd_plus_1, pipes[1][0] + 1);
+	close(epfd);
+	close(pipes[1][0]);
+}
+
 static void a_member_of_two_sets_counts_in_the_first(void **state)
 {
 	struct connection c = make_connection();
@@ -530,6 +556,7 @@ int main(void)
 		cmocka_unit_test(a_datagram_that_nobody_asked_for_makes_a_server),
 		cmocka_unit_test(a_set_counts_its_members_by_what_they_are),
 		cmocka_unit_test(an_epoll_set_follows_its_members),
+		cmocka_unit_test(a_set_knows_a_pipe_among_its_members),
 		cmocka_unit_test(a_member_that_is_closed_leaves_its_set),
 		cmocka_unit_test(a_set_that_is_closed_frees_its_members),
 		cmocka_unit_test(a_member_of_two_sets_counts_in_the_first),

@@ -181,6 +181,26 @@ static void computing_that_was_open_is_cut_by_its_clock(void **state)
 	assert_near(times->cpu_s, 3.5, NEAR_S);
 }
 
+static void the_wait_for_a_cpu_before_the_copy_is_not_that_of_the_end(void **state)
+{
+	const struct gd_thread_model *threads;
+
+	(void)state;
+	then.threads[0].seen_run_delay_ns = GD_RECORDING_NS(3);
+	now.threads[0].seen_run_delay_ns = GD_RECORDING_NS(3.25);
+	now.threads[0].run_delay_ns = GD_RECORDING_NS(3.5); /* as the program ended */
+	gd_recording_add_thread(&then, 50)->seen_run_delay_ns = GD_RECORDING_NS(2);
+	then.threads[1].start_function = 77;
+	gd_recording_add_thread(&now, 51)->born = GD_RECORDING_AT(8);
+	now.ended_count = 1;
+	now.ended[0] = (struct gd_ended){ .start_function = 77,
+					  .threads = 1,
+					  .run_delay_ns = GD_RECORDING_NS(2.75) };
+	threads = load_last(3)->threads;
+	assert_near(threads[0].times.run_delay_s, 0.5, NEAR_S);
+	assert_near(threads[2].times.run_delay_s, 0.75, NEAR_S);
+}
+
 static void a_thread_that_ended_before_is_left_out(void **state)
 {
 	struct gd_thread *thread;
@@ -207,9 +227,11 @@ static void a_slot_that_was_used_again_is_taken_from_the_folded_ones(void **stat
 	gd_recording_add_thread(&now, 51)->born = GD_RECORDING_AT(8);
 	now.threads[1].ticks[GD_CAUSE_RECV] = GD_RECORDING_TICKS(1);
 	now.ended_count = then.ended_count = 1;
-	then.ended[0] = (struct gd_ended){ .start_function = 77, .threads = 2 };
+	then.threads[1].pipe_bytes = 40;
+	then.ended[0] = (struct gd_ended){ .start_function = 77, .threads = 2, .pipe_bytes = 100 };
 	then.ended[0].ticks[GD_CAUSE_RECV] = GD_RECORDING_TICKS(3);
-	now.ended[0] = (struct gd_ended){ .start_function = 77, .threads = 3 };
+	now.threads[1].pipe_bytes = 7;
+	now.ended[0] = (struct gd_ended){ .start_function = 77, .threads = 3, .pipe_bytes = 150 };
 	now.ended[0].ticks[GD_CAUSE_RECV] = GD_RECORDING_TICKS(8.5);
 	threads = load_last(3)->threads;
 	assert_int_equal(session->processes[0].thread_count, 3);
@@ -217,6 +239,7 @@ static void a_slot_that_was_used_again_is_taken_from_the_folded_ones(void **stat
 	assert_near(threads[1].times.cause_s[GD_CAUSE_RECV], 1, NEAR_S);
 	assert_int_equal(threads[2].threads, 1);
 	assert_near(threads[2].times.cause_s[GD_CAUSE_RECV], 1.5, NEAR_S);
+	assert_int_equal(session->processes[0].pipe_bytes, 7 + 10);
 }
 
 /* ---- Locks, GILs, instants ------------------------------------------------------------------- */
@@ -309,6 +332,7 @@ int main(void)
 		TEST(sums_are_the_difference_and_an_open_wait_is_cut),
 		TEST(what_is_open_since_before_counts_from_the_copy_on),
 		TEST(computing_that_was_open_is_cut_by_its_clock),
+		TEST(the_wait_for_a_cpu_before_the_copy_is_not_that_of_the_end),
 		TEST(a_thread_that_ended_before_is_left_out),
 		TEST(a_slot_that_was_used_again_is_taken_from_the_folded_ones),
 		TEST(a_largest_value_that_may_be_older_is_not_known),

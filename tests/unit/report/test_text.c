@@ -6,6 +6,7 @@
 #include <base/cleanup.h>
 #include <builders/analysed.h>
 #include <builders/stories.h>
+#include <math.h>
 #include <string.h>
 #include <text.h>
 #include <unit/cmocka_begin.h>
@@ -14,6 +15,7 @@
 #define COLUMNS 80
 
 static struct gd_recording recording;
+static double since_s = NAN; /* the last part of it alone */
 
 static char *render(const struct gd_text_style *style)
 {
@@ -23,6 +25,7 @@ static char *render(const struct gd_text_style *style)
 	FILE *out = open_memstream(&text, &size);
 
 	gd_analysed_make(&recording, 1, &analysed);
+	analysed.session.since_s = since_s;
 	gd_text_render(&analysed.analysis, style, out);
 	fclose(out);
 	gd_analysed_free(&analysed);
@@ -250,6 +253,20 @@ static char *read_text(const char *path)
 	return text;
 }
 
+static void a_part_says_nothing_of_the_probe_that_is_not_asked(void **state)
+{
+	gd_autofree char *all = NULL, *last = NULL;
+
+	(void)state;
+	gd_story_tell("one-mutex", &recording);
+	all = render(&styles[0].style);
+	since_s = GD_RECORDING_START_S + 5;
+	last = render(&styles[0].style);
+	since_s = NAN;
+	assert_non_null(strstr(all, "no eBPF probe"));
+	assert_null(strstr(last, "no eBPF probe"));
+}
+
 static void a_few_reports_are_known_to_the_letter(void **state)
 {
 	static const char *const names[] = { "crunch",     "fetch",    "one-mutex",
@@ -286,6 +303,7 @@ int main(void)
 		cmocka_unit_test(more_is_said_of_every_thread),
 		cmocka_unit_test(who_holds_what_others_wait_for_is_named),
 		cmocka_unit_test(what_is_not_known_is_said),
+		cmocka_unit_test(a_part_says_nothing_of_the_probe_that_is_not_asked),
 		cmocka_unit_test(a_few_reports_are_known_to_the_letter),
 	};
 
