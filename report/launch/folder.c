@@ -174,7 +174,7 @@ static bool is_our_file(const char *name)
 
 	if (strcmp(name, GD_SESSION_MARKER) == 0 || strcmp(name, GD_SESSION_SOCKET) == 0)
 		return true;
-	for (size_t i = 0; i < sizeof(own) / sizeof(own[0]); i++)
+	for (size_t i = 0; i < sizeof(own) / sizeof(own[0]) && at == name; i++)
 		if (strncmp(name, own[i], strlen(own[i])) == 0)
 			at += strlen(own[i]);
 	if (at == name) {

@@ -114,6 +114,7 @@ static int add_process(struct load *load, const struct gd_probed_image *image,
 	process->start_s = seconds(image->start_ns);
 	process->end_s =
 		image->end_ns ? fmax(process->start_s, seconds(image->end_ns)) : load->copied_s;
+	process->life_s = process->end_s - process->start_s;
 	process->steady_s = NAN;
 	process->started_epoch_s = seconds(load->file->header->start_realtime_ns);
 	process->threads = gd_pool_alloc(load->pool, threads, sizeof(*process->threads));

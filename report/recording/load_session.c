@@ -119,7 +119,8 @@ int gd_load_session(const char *path, double last_s, struct gd_session_model **r
 				  path);
 	else
 		err = load_files(folder, names, (size_t)count, &window, session, diag);
-	if (err == -ENODATA && gd_load_probed(folder, session) == 0 && session->process_count)
+	if (err == -ENODATA && !window.copy && gd_load_probed(folder, session) == 0 &&
+	    session->process_count)
 		err = 0; /* a process that was watched from outside alone */
 	else if (!err && /* the probe keeps no earlier copies: of a window it cannot tell */
 		 (gd_load_tree(folder, &window, session) || gd_load_join_pipes(session) ||
