@@ -96,7 +96,9 @@ class Size(unittest.TestCase):
                 self.assertLessEqual(disk_bytes(session), SHIM_BYTES, os.listdir(session))
                 report = trial.json()
                 self.assertEqual(report["recording"]["lost"]["processes"], 0)
-                self.assertEqual([process["runtime"]["name"] for process in report["processes"]], ["CPython"])
+                # On a busy machine the shim itself may have done enough for a file of its own.
+                names = [process["runtime"]["name"] for process in report["processes"]]
+                self.assertEqual(names.count("CPython"), 1, names)
 
     def test_a_long_run_takes_no_more_than_a_short_one(self):
         programs = {"Python": [sys.executable, "-S", "-c", BUSY], "C": [gildiag.program("scale"), "busy", "4"]}
