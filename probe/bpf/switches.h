@@ -23,9 +23,17 @@ static __noinline int book_wait(const struct gd_task *rec, __u64 blocked_ns, __u
 	struct gd_wait_sums *sums;
 
 	sums = bpf_map_lookup_elem(&gd_waits, &key);
+	/* Threads that come and go for hours would fill the table with wakers. */
+	if (!sums && gd_wait_rows >= DETAIL) {
+		key.waker = 0;
+		key.stack = -1;
+		sums = bpf_map_lookup_elem(&gd_waits, &key);
+	}
 	if (!sums) {
-		if (bpf_map_update_elem(&gd_waits, &key, &fresh, BPF_NOEXIST) == 0)
+		if (bpf_map_update_elem(&gd_waits, &key, &fresh, BPF_NOEXIST) == 0) {
+			__sync_fetch_and_add(&gd_wait_rows, 1);
 			return 0;
+		}
 		sums = bpf_map_lookup_elem(&gd_waits, &key); /* another CPU was faster */
 		if (!sums) {
 			count(GD_BPF_LOST_WAITS);

@@ -15,6 +15,7 @@
 #define TGIDS  65536 /* bits; a tgid beyond shares one */
 #define IMAGES 16384
 #define WAITS  32768
+#define DETAIL 24576 /* of them: beyond, new rows go without waker and stack */
 #define STACKS 4096
 
 /* Asked of the loader: the uid whose processes may be followed, ~0: anybody's. */
@@ -25,6 +26,7 @@ const volatile _Bool gd_bits_are_exact;
 
 __u64 gd_bits[TGIDS / 64];
 __u32 gd_images; /* given out so far */
+__u32 gd_wait_rows;
 
 struct {
 	__uint(type, BPF_MAP_TYPE_TASK_STORAGE);

@@ -1,20 +1,18 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * Rows are gathered first, then written: a new file each time, renamed over the old one, as the
- * sampler's are.
- */
+/* Rows are gathered first, then written. */
 #include "probe_file.h"
+#include "parts.h"
 #include "waits.h"
 #include <base/cleanup.h>
 #include <clock.h>
-#include <errno.h>
-#include <fcntl.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
 #define ROWS_MAX      65536
 #define ADDRESSES_MAX (ROWS_MAX * (GD_PROBED_STACK_DEPTH + 1))
+
+#define PARTS 8
 
 /* A copy of everything, in the recording's own form. */
 struct content {
@@ -240,74 +238,6 @@ static void gather_facts(struct content *content, const struct gd_books *books,
 			(uint64_t)(own.ru_utime.tv_usec + own.ru_stime.tv_usec) * 1000ull;
 }
 
-/* ---- Writing --------------------------------------------------------------------------------- */
-
-struct part {
-	uint32_t kind, entry_size;
-	const void *rows;
-	size_t count;
-};
-
-#define PARTS 8
-
-static int write_all(int fd, const void *from, size_t size_bytes, uint64_t offset)
-{
-	while (size_bytes) {
-		ssize_t n = pwrite(fd, from, size_bytes, (off_t)offset);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n <= 0)
-			return n ? -errno : -ENOSPC;
-		from = (const char *)from + n;
-		offset += (uint64_t)n;
-		size_bytes -= (size_t)n;
-	}
-	return 0;
-}
-
-static int write_parts(int fd, struct gd_file_header *header, const struct part *parts)
-{
-	struct gd_section sections[PARTS];
-	uint64_t offset = sizeof(*header) + sizeof(sections);
-	int err = 0;
-
-	for (uint32_t i = 0; i < PARTS && !err; i++) {
-		sections[i] = (struct gd_section){ .kind = parts[i].kind,
-						   .entry_size = parts[i].entry_size,
-						   .offset = offset,
-						   .used = (uint32_t)parts[i].count,
-						   .capacity = (uint32_t)parts[i].count };
-		err = write_all(fd, parts[i].rows, parts[i].count * parts[i].entry_size, offset);
-		offset += parts[i].count * parts[i].entry_size;
-	}
-	if (!err)
-		err = write_all(fd, sections, sizeof(sections), sizeof(*header));
-	if (!err)
-		err = write_all(fd, header, sizeof(*header),
-				0); /* last: a torn file has no magic */
-	return err;
-}
-
-static int write_file(int folder, struct gd_file_header *header, const struct part *parts)
-{
-	int fd, err;
-
-	unlinkat(folder, GD_SESSION_PROBE ".new", 0);
-	fd = openat(folder, GD_SESSION_PROBE ".new",
-		    O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
-	if (fd < 0)
-		return -errno;
-	err = write_parts(fd, header, parts);
-	if (close(fd) != 0 && !err)
-		err = -errno;
-	if (!err && renameat(folder, GD_SESSION_PROBE ".new", folder, GD_SESSION_PROBE) != 0)
-		err = -errno;
-	if (err)
-		unlinkat(folder, GD_SESSION_PROBE ".new", 0);
-	return err;
-}
-
 /* -errno where the living cannot be read. */
 static int gather(struct content *content, struct gd_books *books, uint64_t attached_ns)
 {
@@ -326,14 +256,16 @@ static int gather(struct content *content, struct gd_books *books, uint64_t atta
 	return err;
 }
 
-static struct part make_part(uint32_t kind, size_t entry_size, const struct gd_rows *rows)
+/* ---- Writing --------------------------------------------------------------------------------- */
+
+static struct gd_part make_part(uint32_t kind, size_t entry_size, const struct gd_rows *rows)
 {
-	return (struct part){ kind, (uint32_t)entry_size, rows->rows, rows->count };
+	return (struct gd_part){ kind, (uint32_t)entry_size, rows->rows, rows->count };
 }
 
 static int write_content(int folder, struct gd_file_header *header, const struct content *content)
 {
-	const struct part parts[PARTS] = {
+	const struct gd_part parts[PARTS] = {
 		{ GD_SECTION_PROBED, sizeof(content->facts), &content->facts, 1 },
 		make_part(GD_SECTION_PROBED_IMAGES, sizeof(struct gd_probed_image),
 			  &content->images),
@@ -349,7 +281,7 @@ static int write_content(int folder, struct gd_file_header *header, const struct
 			  &content->gil_threads),
 	};
 
-	return write_file(folder, header, parts);
+	return gd_parts_write(folder, header, parts);
 }
 
 int gd_probe_file_write(int folder, const struct gd_attached *attached, struct gd_books *books,

@@ -47,6 +47,10 @@ int gd_load_joints(const struct gd_file *file, struct gd_pool *pool,
 /* In the unit of the histogram (GD_HIST_STEPS); NAN: it is empty. */
 double gd_hist_percentile(const uint32_t *hist, double share);
 
+/* Of the eBPF probe's file, for one image; stacks counts those that were loaded from it. */
+int gd_load_blocks(const struct gd_file *file, struct gd_pool *pool, uint32_t image,
+		   uint32_t *stacks, struct gd_process_model *process);
+
 /* The place of a site as the recording names it; NULL: unknown, or no memory. */
 const struct gd_place *gd_places_of_site(struct gd_places *places, uint64_t site);
 

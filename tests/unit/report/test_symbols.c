@@ -52,6 +52,16 @@ static __attribute__((noinline, noclone)) uintptr_t call_from_there(int *ret_lin
 	return at + 0 * (uintptr_t)*ret_line;
 }
 
+/* As libc's functions are: reserved where they are written, called by another name. */
+uintptr_t __reserved_here(int *ret_line) __asm__("public_name");
+__attribute__((noinline, noclone)) uintptr_t __reserved_here(int *ret_line)
+{
+	uintptr_t at = returns_to();
+	*ret_line = __LINE__ - 1;
+
+	return at + 1 - (uintptr_t)(*ret_line > 0);
+}
+
 static struct gd_place place_in(const char *module, uintptr_t address)
 {
 	return (struct gd_place){ .file = "",
@@ -108,6 +118,16 @@ static void a_call_has_its_function_file_and_line(void **state)
 	resolve(places, 2);
 	assert_named(&places[0], "call_from_here", here);
 	assert_named(&places[1], "call_from_there", there);
+}
+
+static void a_reserved_name_gives_way_to_the_symbol_s(void **state)
+{
+	int line;
+	struct gd_place place = place_in(self, __reserved_here(&line));
+
+	(void)state;
+	resolve(&place, 1);
+	assert_named(&place, "public_name", line);
 }
 
 static void places_of_several_modules_are_told_apart(void **state)
@@ -217,6 +237,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(a_call_has_its_function_file_and_line),
+		TEST(a_reserved_name_gives_way_to_the_symbol_s),
 		TEST(places_of_several_modules_are_told_apart),
 		TEST(an_offset_outside_of_the_module_has_no_name),
 		TEST(a_stripped_program_has_no_names),
