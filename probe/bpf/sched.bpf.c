@@ -10,11 +10,11 @@
 char LICENSE[] SEC("license") = "Dual MIT/GPL";
 
 /*
- * What is below is out of line, so that everybody else pays for two loads and not for registers
- * saved.
+ * Inline: registers saved cost everybody else less than a call and its return, which some machines
+ * make slow on purpose (SRSO, retbleed), cost the target.
  */
-static __noinline int switch_followed(void *ctx, _Bool preempted, struct task_struct *prev,
-				      struct task_struct *next)
+static __always_inline int switch_followed(void *ctx, _Bool preempted, struct task_struct *prev,
+					   struct task_struct *next)
 {
 	struct gd_task *rec = find(prev);
 	__u64 now = bpf_ktime_get_ns();
@@ -27,7 +27,7 @@ static __noinline int switch_followed(void *ctx, _Bool preempted, struct task_st
 	return 0;
 }
 
-static __noinline int wake_followed(struct task_struct *task)
+static __always_inline int wake_followed(struct task_struct *task)
 {
 	struct gd_task *rec = find_marked(task);
 
@@ -39,7 +39,7 @@ static __noinline int wake_followed(struct task_struct *task)
 SEC("tp_btf/sched_switch")
 int BPF_PROG(gd_on_switch, _Bool preempted, struct task_struct *prev, struct task_struct *next)
 {
-	if ((marks_of(prev->tgid) | marks_of(next->tgid)) & 1)
+	if (mark_of(prev->tgid) | mark_of(next->tgid))
 		switch_followed(ctx, preempted, prev, next);
 	return 0;
 }
@@ -47,7 +47,7 @@ int BPF_PROG(gd_on_switch, _Bool preempted, struct task_struct *prev, struct tas
 SEC("tp_btf/sched_waking")
 int BPF_PROG(gd_on_waking, struct task_struct *task)
 {
-	if (is_marked(task->tgid))
+	if (mark_of(task->tgid))
 		wake_followed(task);
 	return 0;
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The tables of the programs in the kernel, and finding a followed thread in them.  One bit per
- * tgid is asked first: two loads are what everybody else pays.  A false hit costs a look-up more.
+ * The tables of the programs in the kernel, and finding a followed thread in them.  One byte
+ * per tgid is asked first: two loads are what everybody else pays.  A false hit costs a look-up more.
  */
 #ifndef GD_BPF_TABLES_H
 #define GD_BPF_TABLES_H
@@ -12,7 +12,7 @@
 #include <bpf/bpf_helpers.h>
 #include <bpf/bpf_tracing.h>
 
-#define TGIDS  65536 /* bits; a tgid beyond shares one */
+#define TGIDS  65536 /* marks; a tgid beyond shares one */
 #define IMAGES 16384
 #define WAITS  32768
 #define DETAIL 24576 /* of them: beyond, new rows go without waker and stack */
@@ -21,10 +21,10 @@
 /* Asked of the loader: the uid whose processes may be followed, ~0: anybody's. */
 const volatile __u32 gd_owner = ~0u;
 
-/* No tgid shares its bit with another: it may be cleared. */
-const volatile _Bool gd_bits_are_exact;
+/* No tgid shares its mark with another: it may be cleared. */
+const volatile _Bool gd_marks_are_exact;
 
-__u64 gd_bits[TGIDS / 64];
+__u8 gd_marks[TGIDS];
 __u32 gd_images; /* given out so far */
 __u32 gd_wait_rows;
 
@@ -76,26 +76,20 @@ static __always_inline void count(__u32 what)
 		++*counter;
 }
 
-/* The lowest bit is a tgid's mark. */
-static __always_inline __u64 marks_of(__u32 tgid)
+static __always_inline __u8 mark_of(__u32 tgid)
 {
-	return gd_bits[tgid / 64 % (TGIDS / 64)] >> tgid % 64;
-}
-
-static __always_inline _Bool is_marked(__u32 tgid)
-{
-	return marks_of(tgid) & 1;
+	return gd_marks[tgid % TGIDS];
 }
 
 static __always_inline void mark(__u32 tgid)
 {
-	__sync_fetch_and_or(&gd_bits[tgid / 64 % (TGIDS / 64)], 1ull << tgid % 64);
+	gd_marks[tgid % TGIDS] = 1;
 }
 
 static __always_inline void unmark(__u32 tgid)
 {
-	if (gd_bits_are_exact)
-		__sync_fetch_and_and(&gd_bits[tgid / 64 % (TGIDS / 64)], ~(1ull << tgid % 64));
+	if (gd_marks_are_exact)
+		gd_marks[tgid % TGIDS] = 0;
 }
 
 /* The record of a thread whose process is marked; NULL: not followed. */
@@ -109,7 +103,7 @@ static __always_inline struct gd_task *find_marked(struct task_struct *task)
 /* The record of a followed thread; NULL: not followed. */
 static __always_inline struct gd_task *find(struct task_struct *task)
 {
-	return is_marked(task->tgid) ? find_marked(task) : 0;
+	return mark_of(task->tgid) ? find_marked(task) : 0;
 }
 
 #endif

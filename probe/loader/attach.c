@@ -62,7 +62,7 @@ int gd_attach(uint32_t owner, uint32_t ring_bytes, ring_buffer_sample_fn on_even
 	if (!attached.skeleton)
 		return say_why(-errno, diag);
 	attached.skeleton->rodata->gd_owner = owner;
-	attached.skeleton->rodata->gd_bits_are_exact = has_small_pids();
+	attached.skeleton->rodata->gd_marks_are_exact = has_small_pids();
 	bpf_program__set_autoattach(attached.skeleton->progs.gd_adopt, false);
 	bpf_program__set_autoattach(attached.skeleton->progs.gd_dump, false);
 	err = bpf_map__set_max_entries(attached.skeleton->maps.gd_events, ring_bytes);

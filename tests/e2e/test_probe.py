@@ -4,6 +4,7 @@ import hashlib
 import json
 import os
 import signal
+import statistics
 import struct
 import subprocess
 import sys
@@ -425,6 +426,45 @@ class Coming(unittest.TestCase):
         self.assertEqual(len(rows), 4)
         self.assertEqual(target.returncode, 7)
         self.assertEqual(out.split(), [b"True", hashlib.sha256(b"x" * 10**6).hexdigest().encode()])
+
+    # At each line two threads hand a byte to and fro; how long it took, in nanoseconds.
+    PACE = ("import os, sys, threading, time\n"
+            "os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})\n"
+            "(a, b), (c, d) = os.pipe(), os.pipe()\n"
+            "def answer():\n"
+            "    while os.read(a, 1): os.write(d, b'x')\n"
+            "threading.Thread(target=answer, daemon=True).start()\n"
+            "for _ in sys.stdin:\n"
+            "    began = time.perf_counter_ns()\n"
+            "    for _ in range(300): os.write(b, b'x'); os.read(c, 1)\n"
+            "    print(time.perf_counter_ns() - began, flush=True)\n")
+
+    def ratio(self, one, other, rounds=101):
+        """Of their paces, taken in turn: the median over the rounds."""
+        def pace(process):
+            process.stdin.write(b"\n")
+            process.stdin.flush()
+            return int(process.stdout.readline())
+        pairs = [(pace(one), pace(other)) if i % 2 else (pace(other), pace(one))[::-1] for i in range(rounds)]
+        return statistics.median(x / y for x, y in pairs)
+
+    def test_afterwards_a_target_is_as_fast_as_before_and_as_one_that_was_left_alone(self):
+        popen = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
+        with tempfile.TemporaryDirectory() as folder, \
+                subprocess.Popen([sys.executable, "-c", self.PACE], **popen) as target, \
+                subprocess.Popen([sys.executable, "-c", self.PACE], **popen) as left_alone:
+            before = self.ratio(target, left_alone)
+            for i in range(self.TIMES):
+                with probe.Probe(folder) as one:
+                    one.follow(target.pid)
+                    if i == 0:
+                        during = self.ratio(target, left_alone)
+            after = self.ratio(target, left_alone)
+            for process in (target, left_alone):
+                process.stdin.close()
+        self.assertEqual((target.returncode, left_alone.returncode), (0, 0))
+        self.assertGreater(during, before)  # else this could not tell
+        self.assertLess(abs(after / before - 1), 0.05, "before %.3f, during %.3f, after %.3f" % (before, during, after))
 
 
 if __name__ == "__main__":
