@@ -16,6 +16,7 @@ import uprobes
 ALONE = True
 
 FOUND = pythons.find()
+NOBODY = ["setpriv", "--reuid", "65534", "--regid", "65534", "--clear-groups"]
 SEEN = [python for python in FOUND if python.minor >= (3, 7) and not python.is_free_threaded]
 GATE = "import sys\nprint('up', flush=True)\nsys.stdin.readline()\n"
 KNOWN = GATE + "exec(compile(open('gil_known.py').read(), 'gil_known.py', 'exec'))\n"
@@ -165,6 +166,65 @@ class AgainstUprobes(unittest.TestCase):
         self.assertGreater(compared, 0, "no Python with symbols was found")
 
 
+class WithCapabilities(unittest.TestCase):
+    """An ordinary user's probe with two capabilities: perf gives it no uprobes, a multi-link does."""
+
+    def setUp(self):
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        os.chmod(folder.name, 0o777)
+        self.folder, self.path = folder.name, os.path.join(folder.name, "gildiag-probe")
+        if os.geteuid() != 0:
+            self.skipTest("only root can give file capabilities")
+        subprocess.run(["cp", probe.PROBE, self.path], check=True)
+        if subprocess.run(["setcap", "cap_bpf,cap_perfmon+ep", self.path], stderr=subprocess.DEVNULL).returncode:
+            self.skipTest("no file capabilities here")
+        public = [python for python in SEEN if python.path.startswith("/usr/")]
+        if not public:
+            self.skipTest("no Python that everybody may run")
+        self.python = public[-1].path
+
+    def start(self, prefix):
+        target = subprocess.Popen([*prefix, self.python, "-c", GATE + CLOCK + CRUNCH + THREADS],
+                                  stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        target.stdout.readline()
+        self.addCleanup(target.communicate)  # its input ends, and so its waiting for a line
+        return target
+
+    def test_it_sees_the_gil_of_what_is_his(self):
+        target = self.start(NOBODY)
+        with probe.Probe(self.folder, self.path, NOBODY, ("--present", str(target.pid))) as watching:
+            watching.follow(target.pid)
+            target.stdin.write(b"go\n")
+            target.stdin.flush()
+            target.wait(60)
+        report = report_of(self.folder)
+        self.assertEqual(report["processes"][0]["runtime"]["gil"], "on")
+        self.assertGreater(report["gil"]["takes"], 20)
+        self.assertEqual({t["gil_takes"] - t["gil_drops"] for t in report["threads"] if t["role"] != "main"}, {0})
+        self.assertEqual(report["recommendation"]["action"], "processes")
+
+    def test_nothing_is_put_into_what_is_not_his(self):
+        target = self.start(())
+        before = probed_bytes(self, target.pid)
+        with probe.Probe(self.folder, self.path, NOBODY, ("--present", str(target.pid))) as watching:
+            self.assertEqual(probed_bytes(self, target.pid), before)
+            with self.assertRaises(probe.Refused):
+                watching.follow(target.pid)
+
+
+def probed_bytes(test, pid):
+    """The first byte of each of the probed functions in the process."""
+    with open("/proc/%d/maps" % pid) as maps:
+        start, path = next((int(line.split("-")[0], 16), line.split()[5]) for line in maps
+                           if "libc.so.6" in line and line.split()[2] == "00000000")
+    addresses = [value for name, value in elf.Elf(path).symbols()
+                 if name in ("pthread_cond_signal", "pthread_cond_timedwait", "pthread_cond_wait")]
+    test.assertGreaterEqual(len(addresses), 3)
+    with open("/proc/%d/mem" % pid, "rb") as memory:
+        return [os.pread(memory.fileno(), 1, start + address) for address in addresses]
+
+
 class Unharmed(unittest.TestCase):
     # Threads that pass the GIL to and fro while the probe comes and goes, and check what they compute.
     CODE = GATE + "import threading, time\nwrong, stop = [], []\n" \
@@ -173,23 +233,14 @@ class Unharmed(unittest.TestCase):
         "pool = [threading.Thread(target=work) for _ in range(3)]\n[t.start() for t in pool]\n" \
         "sys.stdin.readline(); stop.append(1); [t.join() for t in pool]; print(wrong); sys.exit(7)\n"
 
-    def probed_bytes(self, pid):
-        """The first byte of each of the probed functions in the process."""
-        with open("/proc/%d/maps" % pid) as maps:
-            start, path = next((int(line.split("-")[0], 16), line.split()[5]) for line in maps
-                               if "libc.so.6" in line and line.split()[2] == "00000000")
-        addresses = [value for name, value in elf.Elf(path).symbols()
-                     if name in ("pthread_cond_signal", "pthread_cond_timedwait", "pthread_cond_wait")]
-        self.assertGreaterEqual(len(addresses), 3)
-        with open("/proc/%d/mem" % pid, "rb") as memory:
-            return [os.pread(memory.fileno(), 1, start + address) for address in addresses]
-
     def test_attached_five_times(self):
         target = start(sys.executable, self.CODE)
-        before = self.probed_bytes(target.pid)
+        before = probed_bytes(self, target.pid)
         target.stdin.write(b"go\n")
         target.stdin.flush()
         with tempfile.TemporaryDirectory() as folder:
+            with probe.Probe(folder, more=("--present", str(target.pid))):
+                self.assertIn(b"\xcc", probed_bytes(self, target.pid))
             for i in range(5):
                 name = os.path.join(folder, str(i))
                 done = subprocess.run([gildiag.TOOL, "record", "-o", name, "-p", str(target.pid), "-d", "0.2"],
@@ -200,7 +251,7 @@ class Unharmed(unittest.TestCase):
                 self.assertEqual(report["processes"][0]["runtime"]["gil"], "on")
                 self.assertGreater(report["gil"]["takes"], 50)
                 self.assertEqual(report["probe"]["lost"]["gils"], 0)
-        self.assertEqual(self.probed_bytes(target.pid), before)
+        self.assertEqual(probed_bytes(self, target.pid), before)
         out, _ = target.communicate(b"stop\n", timeout=60)
         self.assertEqual((out, target.returncode), (b"[]\n", 7))
 
