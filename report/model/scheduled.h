@@ -22,6 +22,7 @@ struct gd_scheduled {
 	uint64_t blocks[GD_CAUSE_MAX];
 	uint64_t woken_by[GD_WOKEN_COUNT][GD_CAUSE_MAX];
 	uint64_t switches;
+	double gil_blame_s;  /* that others waited while it held a GIL; 0 where an agent was */
 	uint64_t slots_read; /* switches at which the agent's slot was read */
 };
 

@@ -148,6 +148,8 @@ static void load_threads(const struct gd_file *file, uint32_t image, double copi
 		thread->times.gil_takes = row.takes;
 		thread->times.gil_drops = row.drops;
 		thread->times.gil_forced = row.forced;
+		thread->scheduled->gil_blame_s = seconds(row.blame_ns);
+		process->scheduled->gil_blame_s += seconds(row.blame_ns);
 		process->gils[0].forced += row.forced;
 	}
 }

@@ -75,13 +75,13 @@ json_t *gd_json_scheduled(const struct gd_scheduled *scheduled)
 		delay_s += scheduled->delay_s[cause];
 		preempted_s += scheduled->preempted_s[cause];
 	}
-	return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "life_s",
-			 gd_json_number(scheduled->life_s), "on_cpu_s",
-			 gd_json_number(scheduled->on_cpu_s), "blocked_s",
-			 gd_json_number(blocked_s), "delay_s", gd_json_number(delay_s),
-			 "preempted_s", gd_json_number(preempted_s), "switches",
-			 gd_json_integer(scheduled->switches), "causes", make_causes(scheduled),
-			 "explained", make_explained(scheduled));
+	return json_pack(
+		"{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "life_s",
+		gd_json_number(scheduled->life_s), "on_cpu_s", gd_json_number(scheduled->on_cpu_s),
+		"blocked_s", gd_json_number(blocked_s), "delay_s", gd_json_number(delay_s),
+		"preempted_s", gd_json_number(preempted_s), "switches",
+		gd_json_integer(scheduled->switches), "causes", make_causes(scheduled), "explained",
+		make_explained(scheduled), "gil_blame_s", gd_json_number(scheduled->gil_blame_s));
 }
 
 static json_t *make_crosscheck(const struct gd_crosscheck *check)
@@ -104,14 +104,16 @@ json_t *gd_json_probe(const struct gd_analysis *analysis)
 	if (!probe)
 		return json_null();
 	return json_pack(
-		"{s:o, s:b, s:{s:o, s:o, s:o, s:o, s:o}, s:{s:o, s:o, s:o, s:o}, s:o, s:o, s:o, "
+		"{s:o, s:b, s:{s:o, s:o, s:o, s:o, s:o, s:o}, s:{s:o, s:o, s:o, s:o}, s:o, s:o, "
+		"s:o, "
 		"s:o, s:{s:o, s:o, s:o}, s:{s:o, s:o}}",
 		"cpu_s", gd_json_number(probe->cpu_s), "complete", (int)probe->is_complete, "lost",
 		"events", gd_json_integer(probe->lost[GD_PROBED_LOST_EVENTS]), "threads",
 		gd_json_integer(probe->lost[GD_PROBED_LOST_THREADS]), "processes",
 		gd_json_integer(probe->lost[GD_PROBED_LOST_IMAGES]), "waits",
 		gd_json_integer(probe->lost[GD_PROBED_LOST_WAITS]), "stacks",
-		gd_json_integer(probe->lost[GD_PROBED_LOST_STACKS]), "slots", "read",
+		gd_json_integer(probe->lost[GD_PROBED_LOST_STACKS]), "gils",
+		gd_json_integer(probe->lost[GD_PROBED_LOST_GILS]), "slots", "read",
 		gd_json_integer(analysis->crosscheck.slots_read), "none",
 		gd_json_integer(probe->slots_none), "faulted",
 		gd_json_integer(probe->slots_faulted), "wrong", gd_json_integer(probe->slots_wrong),

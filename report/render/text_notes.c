@@ -181,7 +181,9 @@ static void print_doubts(const struct gd_page *page, const struct gd_analysis *a
 			(unsigned long long)lost);
 	if (process->has_no_agent)
 		fprintf(page->out,
-			"no agent: threads' system calls only; run it with gildiag run for more\n");
+			"no agent: threads' system calls%s only; run it with gildiag run for "
+			"more\n",
+			process->gil_count ? " and the GIL" : "");
 	else if (!process->was_collected)
 		fprintf(page->out,
 			"no sampler looked: no joint picture, sums of each thread alone\n");
