@@ -125,6 +125,21 @@ class Known(unittest.TestCase):
                     self.assertGreater(classes[where], 0.9 * (classes["cpu_gil_s"] + classes["cpu_free_s"]))
 
 
+    def test_a_sleep_with_the_gil_is_told_from_one_without(self):
+        sleep = "import ctypes; usleep = ctypes.%s(None).usleep\ndef work():\n" \
+                "    while time.monotonic() < end: usleep(5000)\n"
+        for library, action, shares in (("PyDLL", "free-gil", (0.9, 1.1)), ("CDLL", "leave", (0, 0.1))):
+            with self.subTest(library):
+                report, _ = watch(sys.executable, GATE + CLOCK + sleep % library + THREADS)
+                self.assertEqual(report["verdict"]["class"], "waiting")
+                self.assertEqual(report["recommendation"]["action"], action)
+                workers = [t for t in report["threads"] if t["role"] != "main"]
+                asleep = sum(t["classes"]["timer_wait_s"] for t in workers)
+                held = sum(t["holding_gil_s"] for t in workers)
+                self.assertGreaterEqual(held, shares[0] * asleep)
+                self.assertLessEqual(held, shares[1] * asleep)
+
+
 class AgainstUprobes(unittest.TestCase):
     """The kernel's own events at take_gil and drop_gil, in the same run."""
 
