@@ -18,7 +18,8 @@ static int find_libc(void **state)
 {
 	Dl_info info;
 
-	if (gd_scratch_enter(state) != 0 || !dladdr(dlsym(RTLD_DEFAULT, "qsort"), &info))
+	if (gd_scratch_enter(state) != 0 ||
+	    !dladdr(dlsym(RTLD_DEFAULT, "gnu_get_libc_version"), &info))
 		return -1;
 	libc_base = (uint64_t)(uintptr_t)info.dli_fbase;
 	libc_fd = open(info.dli_fname, O_RDONLY | O_CLOEXEC);
