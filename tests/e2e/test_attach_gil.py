@@ -18,6 +18,8 @@ ALONE = True
 FOUND = pythons.find()
 NOBODY = ["setpriv", "--reuid", "65534", "--regid", "65534", "--clear-groups"]
 SEEN = [python for python in FOUND if python.minor >= (3, 7) and not python.is_free_threaded]
+if os.environ.get("GILDIAG_TEST_ALL") != "1":  # half a minute instead of a whole one
+    SEEN = [python for python in SEEN if python.minor in ((3, 8), (3, 11), (3, 13))]
 GATE = "import sys\nprint('up', flush=True)\nsys.stdin.readline()\n"
 KNOWN = GATE + "exec(compile(open('gil_known.py').read(), 'gil_known.py', 'exec'))\n"
 
@@ -81,10 +83,10 @@ class Known(unittest.TestCase):
                     self.assertEqual(thread["gil_drops"], thread["gil_takes"])
                     self.assertGreaterEqual(thread["gil_hold_s"], 0.040)
                     self.assertLess(thread["gil_hold_s"], 0.040 * 1.25)
-                    self.assertGreaterEqual(thread["holding_gil_s"], 0.039)
                     # It sleeps with the GIL and without it: both are sleeps, whoever waits meanwhile.
                     # (Queued for a CPU afterwards is a class of its own.)
                     classes = thread["classes"]
+                    self.assertGreaterEqual(thread["holding_gil_s"] + classes["no_cpu_s"], 0.039)
                     self.assertGreaterEqual(classes["timer_wait_s"] + classes["no_cpu_s"], 0.059)
                     self.assertLess(thread["classes"]["lock_wait_s"], 0.005)
                 waited = sum(t["classes"]["gil_wait_s"] for t in report["threads"])
