@@ -66,7 +66,7 @@ def check_program(name, words, form, root):
         return "code %d, output %r, errors %r" % (result.code, result.out, result.err)
     if result.report is None:
         return "no report: " + result.message
-    if result.report["recording"]["sources"] != ["agent", "sampler"]:
+    if gildiag.unprivileged_sources(result.report) != ["agent", "sampler"]:
         return "seen by %s" % result.report["recording"]["sources"]
     if result.report["recording"]["lost"]["processes"]:
         return "children were lost"
