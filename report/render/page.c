@@ -51,9 +51,9 @@ const char *gd_page_time(double s, char buf[24])
 		snprintf(buf, 24, "not known");
 	else if (s >= 100)
 		snprintf(buf, 24, "%.0f s", s);
-	else if (s >= 1)
+	else if (s >= 0.9995) /* three figures of ms would be 1e+03 */
 		snprintf(buf, 24, "%.2f s", s);
-	else if (s >= 0.001)
+	else if (s >= 0.0009995)
 		snprintf(buf, 24, "%.3g ms", s * 1e3);
 	else
 		snprintf(buf, 24, "%.3g us", s * 1e6);
