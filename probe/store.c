@@ -1,55 +1,36 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * A new file each time, renamed over the old one: a reader sees a whole recording, a full disk
- * costs the newest copy only, and no link of somebody else's is followed.
- */
 #include "store.h"
 #include "clock.h"
-#include <dirent.h>
-#include <errno.h>
-#include <fcntl.h>
+#include "replace.h"
+#include <base/folder.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-static int write_all(void *to, const void *from, size_t size_bytes, uint64_t offset)
+struct copy {
+	void *image;
+	uint32_t state;
+};
+
+static int write_piece(void *to, const void *from, size_t size_bytes, uint64_t offset)
 {
-	int fd = *(int *)to;
+	return gd_replace_write(*(int *)to, from, size_bytes, offset);
+}
 
-	while (size_bytes) {
-		ssize_t n = pwrite(fd, from, size_bytes, (off_t)offset);
+static int write_copy(int fd, void *arg)
+{
+	const struct copy *copy = arg;
 
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n <= 0)
-			return n ? -errno : -ENOSPC;
-		from = (const char *)from + n;
-		offset += (uint64_t)n;
-		size_bytes -= (size_t)n;
-	}
-	return 0;
+	return gd_image_write(copy->image, copy->state, gd_clock_ns(CLOCK_MONOTONIC), write_piece,
+			      &fd);
 }
 
 int gd_store_write(int folder, void *image, const char *name, bool is_gone)
 {
-	char temporary[80];
-	int fd, err;
+	struct copy copy = { image, is_gone ? GD_STATE_CLOSED : GD_STATE_OPEN };
 
-	snprintf(temporary, sizeof(temporary), "%s.new", name);
-	unlinkat(folder, temporary, 0);
-	fd = openat(folder, temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
-	if (fd < 0)
-		return -errno;
-	err = gd_image_write(image, is_gone ? GD_STATE_CLOSED : GD_STATE_OPEN,
-			     gd_clock_ns(CLOCK_MONOTONIC), write_all, &fd);
-	if (close(fd) != 0 && !err)
-		err = -errno;
-	if (!err && renameat(folder, temporary, folder, name) != 0)
-		err = -errno;
-	if (err)
-		unlinkat(folder, temporary, 0);
-	return err;
+	return gd_replace_file(folder, name, write_copy, &copy);
 }
 
 #define NAME_BYTES 64
@@ -99,20 +80,15 @@ void gd_store_keep_target(int folder, const struct gd_target *target, unsigned l
 
 void gd_store_forget(int folder, unsigned long copy)
 {
-	int fd = openat(folder, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	DIR *directory = fd >= 0 ? fdopendir(fd) : NULL;
+	DIR *directory = gd_folder_read(folder, ".");
 	const struct dirent *entry;
 
-	if (!directory) {
-		if (fd >= 0)
-			close(fd);
-		return;
-	}
-	while ((entry = readdir(directory))) {
+	while (directory && (entry = readdir(directory))) {
 		const char *mark = strchr(entry->d_name, GD_SESSION_COPY);
 
 		if (mark && strtoul(mark + 1, NULL, 10) + GD_KEEP_COPIES <= copy)
 			unlinkat(folder, entry->d_name, 0);
 	}
-	closedir(directory);
+	if (directory)
+		closedir(directory);
 }

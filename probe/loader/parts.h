@@ -16,8 +16,8 @@ struct gd_part {
 #define GD_PARTS_MAX 8
 
 /*
- * Writes header->section_count parts, at most GD_PARTS_MAX, as GD_SESSION_PROBE in the folder: a
- * new file, renamed over the old one, whole or not at all.  0 or -errno.
+ * Writes header->section_count parts, at most GD_PARTS_MAX, as GD_SESSION_PROBE in the folder,
+ * as gd_replace_file() does.  0 or -errno.
  */
 int gd_parts_write(int folder, const struct gd_file_header *header, const struct gd_part *parts);
 

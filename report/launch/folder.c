@@ -5,8 +5,8 @@
  */
 #include "folder.h"
 #include <base/cleanup.h>
+#include <base/folder.h>
 #include <ctype.h>
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <gildiag/recording.h>
@@ -212,18 +212,14 @@ static bool is_old(int data, const char *name, struct old *ret_old)
 
 static void remove_recording(int data, const char *name)
 {
-	int fd = openat(data, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
-	DIR *folder = fd >= 0 ? fdopendir(fd) : NULL;
+	DIR *folder = gd_folder_read(data, name);
 	const struct dirent *entry;
 
-	if (!folder) {
-		if (fd >= 0)
-			close(fd);
+	if (!folder)
 		return;
-	}
 	while ((entry = readdir(folder)))
 		if (is_our_file(entry->d_name))
-			unlinkat(fd, entry->d_name, 0);
+			unlinkat(dirfd(folder), entry->d_name, 0);
 	closedir(folder);
 	unlinkat(data, name, AT_REMOVEDIR); /* stays where somebody put other things */
 }
@@ -239,8 +235,7 @@ static int compare_age(const void *a, const void *b)
 
 static size_t list_old(int data, struct old **ret_list)
 {
-	int fd = openat(data, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	DIR *folder = fd >= 0 ? fdopendir(fd) : NULL;
+	DIR *folder = gd_folder_read(data, ".");
 	const struct dirent *entry;
 	size_t count = 0;
 

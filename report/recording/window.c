@@ -1,13 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 #include "window.h"
 #include "since.h"
-#include <dirent.h>
-#include <errno.h>
-#include <fcntl.h>
+#include <base/folder.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 /* When the sampler wrote this file of its own; 0: it is none. */
 static uint64_t copied_ns(int folder, const char *name)
@@ -39,23 +36,18 @@ struct gd_window gd_window_find(int folder, double last_s)
 {
 	struct gd_window found = { 0 };
 	uint64_t end_ns = copied_ns(folder, GD_SESSION_TREE);
-	int fd = openat(folder, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	DIR *directory = fd >= 0 ? fdopendir(fd) : NULL;
+	DIR *directory = gd_folder_read(folder, ".");
 	const struct dirent *entry;
 
-	if (!directory) {
-		if (fd >= 0)
-			close(fd);
-		return found;
-	}
-	while ((entry = readdir(directory))) {
+	while (directory && (entry = readdir(directory))) {
 		unsigned long copy = copy_of(entry->d_name);
 		uint64_t ns = copy ? copied_ns(folder, entry->d_name) : 0;
 
 		if (ns > found.since_ns && (double)end_ns - (double)ns >= last_s * 1e9)
 			found = (struct gd_window){ copy, ns };
 	}
-	closedir(directory);
+	if (directory)
+		closedir(directory);
 	return found;
 }
 
