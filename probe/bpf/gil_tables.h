@@ -7,7 +7,7 @@
 #define __x86_64__ /* the programs are compiled for BPF, the registers are the machine's */
 #endif
 #include "gil_shared.h"
-#include "kernel_types.h"
+#include "tasks.h"
 #include <bpf/bpf_helpers.h>
 #include <bpf/bpf_tracing.h>
 #include <linux/ptrace.h>
@@ -17,14 +17,6 @@
 
 /* gil->cond of the process that is attached to, where its runtime tells; 0: not known. */
 const volatile __u64 gd_main_cond;
-
-/* Another object's map: where a thread's clocks are. */
-struct {
-	__uint(type, BPF_MAP_TYPE_TASK_STORAGE);
-	__uint(map_flags, BPF_F_NO_PREALLOC);
-	__type(key, int);
-	__type(value, struct gd_task);
-} gd_tasks SEC(".maps");
 
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
@@ -68,9 +60,7 @@ static __always_inline void count_gil(__u32 what)
 /* The current thread's record; NULL: not followed. */
 static __always_inline struct gd_task *followed_task(void)
 {
-	struct gd_task *task = bpf_task_storage_get(&gd_tasks, bpf_get_current_task_btf(), 0, 0);
-
-	return task && task->image ? task : 0;
+	return find_marked(bpf_get_current_task_btf());
 }
 
 static __always_inline struct gd_gil_row *find_gil(__u32 image, __u64 cond)

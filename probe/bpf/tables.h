@@ -8,6 +8,7 @@
 
 #include "kernel_types.h"
 #include "shared.h"
+#include "tasks.h"
 #include <bpf/bpf_core_read.h>
 #include <bpf/bpf_helpers.h>
 #include <bpf/bpf_tracing.h>
@@ -27,13 +28,6 @@ const volatile _Bool gd_marks_are_exact;
 __u8 gd_marks[TGIDS];
 __u32 gd_images; /* given out so far */
 __u32 gd_wait_rows;
-
-struct {
-	__uint(type, BPF_MAP_TYPE_TASK_STORAGE);
-	__uint(map_flags, BPF_F_NO_PREALLOC);
-	__type(key, int);
-	__type(value, struct gd_task);
-} gd_tasks SEC(".maps");
 
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
@@ -90,14 +84,6 @@ static __always_inline void unmark(__u32 tgid)
 {
 	if (gd_marks_are_exact)
 		gd_marks[tgid % TGIDS] = 0;
-}
-
-/* The record of a thread whose process is marked; NULL: not followed. */
-static __always_inline struct gd_task *find_marked(struct task_struct *task)
-{
-	struct gd_task *found = bpf_task_storage_get(&gd_tasks, task, 0, 0);
-
-	return found && found->image ? found : 0;
 }
 
 /* The record of a followed thread; NULL: not followed. */

@@ -92,17 +92,21 @@ void gd_attach_poll(struct gd_attached *attached)
 	ring_buffer__consume(attached->ring);
 }
 
-uint64_t gd_attach_count(const struct gd_attached *attached, uint32_t what)
+uint64_t gd_attach_sum(int map, uint32_t what, unsigned int cpus)
 {
-	gd_autofree uint64_t *values = calloc(attached->cpus, sizeof(*values));
-	int map = bpf_map__fd(attached->skeleton->maps.gd_counts);
+	gd_autofree uint64_t *values = calloc(cpus, sizeof(*values));
 	uint64_t sum = 0;
 
 	if (!values || bpf_map_lookup_elem(map, &what, values) != 0)
 		return 0;
-	for (unsigned int i = 0; i < attached->cpus; i++)
+	for (unsigned int i = 0; i < cpus; i++)
 		sum += values[i];
 	return sum;
+}
+
+uint64_t gd_attach_count(const struct gd_attached *attached, uint32_t what)
+{
+	return gd_attach_sum(bpf_map__fd(attached->skeleton->maps.gd_counts), what, attached->cpus);
 }
 
 /* ---- Iterators: reading one runs its program for every task ---------------------------------- */

@@ -28,7 +28,10 @@ void gd_detach(struct gd_attached *attached);
 /* Hands over the events that are there. */
 void gd_attach_poll(struct gd_attached *attached);
 
-/* The sum over all CPUs of a GD_BPF_* counter. */
+/* The sum over all CPUs of an entry of a per-CPU map of counters; 0: it cannot be read. */
+uint64_t gd_attach_sum(int map, uint32_t what, unsigned int cpus);
+
+/* The same of a GD_BPF_* counter. */
 uint64_t gd_attach_count(const struct gd_attached *attached, uint32_t what);
 
 /* Visits all tasks: follows what was asked for and its threads. */

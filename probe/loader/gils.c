@@ -315,19 +315,6 @@ void gd_gils_look(struct gd_gils *gils)
 		gils->first_holder = holder;
 }
 
-static uint64_t count_of(const struct gd_gils *gils, uint32_t what)
-{
-	gd_autofree uint64_t *values = calloc(gils->cpus, sizeof(*values));
-	int map = bpf_map__fd(gils->skeleton->maps.gd_gil_counts);
-	uint64_t sum = 0;
-
-	if (!values || bpf_map_lookup_elem(map, &what, values) != 0)
-		return 0;
-	for (unsigned int i = 0; i < gils->cpus; i++)
-		sum += values[i];
-	return sum;
-}
-
 /* What the kernel says that it could not run. */
 static uint64_t count_missed(const struct gd_gils *gils)
 {
@@ -414,11 +401,13 @@ uint64_t gd_gils_gather(const struct gd_gils *gils, size_t limit, struct gd_rows
 			struct gd_rows *threads)
 {
 	uint64_t lost = 0;
+	int map;
 
 	if (!gils->skeleton)
 		return 0;
+	map = bpf_map__fd(gils->skeleton->maps.gd_gil_counts);
 	for (uint32_t what = 0; what < GD_BPF_GIL_COUNT; what++)
-		lost += what == GD_BPF_GIL_FAULT ? 0 : count_of(gils, what);
+		lost += what == GD_BPF_GIL_FAULT ? 0 : gd_attach_sum(map, what, gils->cpus);
 	return lost + count_missed(gils) + gather_gils(gils, limit, rows) +
 	       gather_threads(gils, limit, threads);
 }
