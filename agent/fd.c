@@ -103,7 +103,6 @@ void gd_fd_forget(int fd)
 		return;
 	if (entry->role == GD_ROLE_OWN && entry->peer >= 0 && entries[entry->peer].peer == fd)
 		part(fd, entry->peer);
-	gd_fd_change_outstanding(entry, false);
 	gd_fd_leave_set(entry);
 	if (entry->own_set_plus_1)
 		gd_fd_dissolve_set(entry);

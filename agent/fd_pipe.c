@@ -10,10 +10,6 @@ static struct gd_pipe *pipe_rows(void)
 	return gd_image_entries(gd_arena_image(), GD_SECTION_PIPES);
 }
 
-/*
- * This process has one end of it.  Both ends of a pipe have one inode; a socketpair has two, and is
- * known by the smaller one, which whoever saw it made knows.
- */
 void gd_fd_register_pipe(struct gd_fd_entry *entry, uint64_t inode)
 {
 	uint32_t used = __atomic_load_n(&gd_sections[GD_SECTION_PIPES - 1].used, __ATOMIC_ACQUIRE);

@@ -7,11 +7,22 @@
 #include "fd_table.h"
 #include <string.h>
 
-static struct gd_epoll_set sets[GD_EPOLL_MAX];
+#define EPOLL_MAX 64 /* sets */
+
+struct epoll_set {
+	int32_t fd_plus_1; /* 0: free */
+	/* Sums over the members, so that a wait does not walk them. */
+	int32_t roles[GD_ROLE_COUNT];
+	int32_t outstanding;
+	int32_t pipe_fd_plus_1; /* a member that is one */
+};
+
+static struct epoll_set sets[EPOLL_MAX];
 
 /* ---- Members and their sums ------------------------------------------------------------------ */
 
-struct gd_epoll_set *gd_fd_set_of(const struct gd_fd_entry *entry)
+/* The one that it is a member of; NULL: none. */
+static struct epoll_set *set_of(const struct gd_fd_entry *entry)
 {
 	return entry->set_plus_1 ? &sets[entry->set_plus_1 - 1] : NULL;
 }
@@ -23,7 +34,7 @@ static void add(int32_t *counter, int32_t n)
 
 void gd_fd_change_role(struct gd_fd_entry *entry, enum gd_role role)
 {
-	struct gd_epoll_set *set = gd_fd_set_of(entry);
+	struct epoll_set *set = set_of(entry);
 
 	if (set) {
 		add(&set->roles[entry->role], -1);
@@ -34,7 +45,7 @@ void gd_fd_change_role(struct gd_fd_entry *entry, enum gd_role role)
 
 void gd_fd_change_outstanding(struct gd_fd_entry *entry, bool is_outstanding)
 {
-	struct gd_epoll_set *set = gd_fd_set_of(entry);
+	struct epoll_set *set = set_of(entry);
 
 	if (entry->is_outstanding == is_outstanding)
 		return;
@@ -45,10 +56,13 @@ void gd_fd_change_outstanding(struct gd_fd_entry *entry, bool is_outstanding)
 
 void gd_fd_leave_set(struct gd_fd_entry *entry)
 {
-	struct gd_epoll_set *set = gd_fd_set_of(entry);
+	struct epoll_set *set = set_of(entry);
 
-	if (set)
-		add(&set->roles[entry->role], -1);
+	if (!set)
+		return;
+	add(&set->roles[entry->role], -1);
+	if (entry->is_outstanding)
+		add(&set->outstanding, -1);
 	entry->set_plus_1 = 0;
 }
 
@@ -120,7 +134,7 @@ void gd_fd_count(struct gd_fd_set *set, int fd)
 		set->outstanding++;
 }
 
-static struct gd_epoll_set *own_set(int epfd, bool create)
+static struct epoll_set *own_set(int epfd, bool create)
 {
 	struct gd_fd_entry *entry = gd_fd_entry(epfd);
 
@@ -128,7 +142,7 @@ static struct gd_epoll_set *own_set(int epfd, bool create)
 		return NULL;
 	if (entry->own_set_plus_1)
 		return &sets[entry->own_set_plus_1 - 1];
-	for (unsigned int i = 0; create && i < GD_EPOLL_MAX; i++) {
+	for (unsigned int i = 0; create && i < EPOLL_MAX; i++) {
 		int32_t expected = 0;
 
 		if (!__atomic_compare_exchange_n(&sets[i].fd_plus_1, &expected, epfd + 1, false,
@@ -147,7 +161,7 @@ static struct gd_epoll_set *own_set(int epfd, bool create)
 
 void gd_fd_epoll_add(int epfd, int fd)
 {
-	struct gd_epoll_set *set = own_set(epfd, true);
+	struct epoll_set *set = own_set(epfd, true);
 	struct gd_fd_entry *entry = gd_fd_entry(fd);
 	enum gd_role role = gd_fd_role(fd);
 
@@ -163,20 +177,16 @@ void gd_fd_epoll_add(int epfd, int fd)
 
 void gd_fd_epoll_remove(int epfd, int fd)
 {
-	struct gd_epoll_set *set = own_set(epfd, false);
+	struct epoll_set *set = own_set(epfd, false);
 	struct gd_fd_entry *entry = gd_fd_entry(fd);
 
-	if (!set || !entry || gd_fd_set_of(entry) != set)
-		return;
-	add(&set->roles[entry->role], -1);
-	if (entry->is_outstanding)
-		add(&set->outstanding, -1);
-	entry->set_plus_1 = 0;
+	if (set && entry && set_of(entry) == set)
+		gd_fd_leave_set(entry);
 }
 
 void gd_fd_epoll_count(struct gd_fd_set *set, int epfd)
 {
-	const struct gd_epoll_set *own = own_set(epfd, false);
+	const struct epoll_set *own = own_set(epfd, false);
 
 	if (!own) {
 		set->others++; /* made before we woke, or inherited: we know none of its members */

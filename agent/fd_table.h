@@ -5,36 +5,23 @@
 
 #include "fd.h"
 
-#define GD_EPOLL_MAX 64 /* sets */
-
 struct gd_fd_entry {
 	uint8_t role;
 	uint8_t is_outstanding;
-	uint8_t set_plus_1;     /* of GD_EPOLL_MAX; where this one is a member */
+	uint8_t set_plus_1;     /* of those of fd_set.c; where this one is a member */
 	uint8_t own_set_plus_1; /* where this one is the epoll set */
 	int32_t peer;           /* the other end, for GD_ROLE_OWN; -1 elsewhere */
 	uint32_t pipe_plus_1;   /* row of PIPES */
 };
 
-struct gd_epoll_set {
-	int32_t fd_plus_1; /* 0: free */
-	/* Sums over the members, so that a wait does not walk them. */
-	int32_t roles[GD_ROLE_COUNT];
-	int32_t outstanding;
-	int32_t pipe_fd_plus_1; /* a member that is one */
-};
-
 /* The entry of a descriptor; NULL: it has none, which is counted, or it is not ours to note. */
 struct gd_fd_entry *gd_fd_entry(int fd);
-
-/* The epoll set that it is a member of; NULL: none. */
-struct gd_epoll_set *gd_fd_set_of(const struct gd_fd_entry *entry);
 
 /* Changes the entry, and the sums of the set that it is a member of. */
 void gd_fd_change_role(struct gd_fd_entry *entry, enum gd_role role);
 void gd_fd_change_outstanding(struct gd_fd_entry *entry, bool is_outstanding);
 
-/* It is no member any more. */
+/* It is no member any more; the sums of its set follow. */
 void gd_fd_leave_set(struct gd_fd_entry *entry);
 
 /* An epoll set is closed: its members belong to none. */
