@@ -6,8 +6,6 @@
 #include <errno.h>
 #include <math.h>
 
-#define LITTLE 0.05 /* of what all did: a process below does not matter */
-
 static double did_s(const struct gd_judged *judged)
 {
 	return gd_classes_cpu_s(&judged->classes) + judged->classes.s[GD_CLASS_IO_WAIT] +
@@ -208,8 +206,8 @@ static int judge_all(const struct gd_session_model *session, struct gd_analysis 
 			return -ENOMEM;
 		all_s += did_s(judged);
 		if (!analysis->lead ||
-		    did_s(judged) >
-			    did_s(analysis->lead) + LITTLE * (process->end_s - process->start_s))
+		    did_s(judged) > did_s(analysis->lead) + GD_ANALYSIS_LITTLE * (process->end_s -
+										  process->start_s))
 			analysis->lead = judged;
 	}
 	for (size_t i = 0; i < session->process_count; i++)
@@ -233,7 +231,7 @@ int gd_analyse(const struct gd_session_model *session, struct gd_analysis *ret_a
 		return err;
 	count_unfollowed(session, &analysis);
 	analysis.main = analysis.lead;
-	if (analysis.shares[analysis.lead - analysis.processes] < 1 - LITTLE)
+	if (analysis.shares[analysis.lead - analysis.processes] < 1 - GD_ANALYSIS_LITTLE)
 		err = judge_tree(session, &analysis);
 	else
 		err = judge(analysis.lead->process, false, analysis.unfollowed_cpu_s, session->pool,

@@ -9,6 +9,8 @@
 #include "merge.h"
 #include "verdict.h"
 
+#define GD_ANALYSIS_LITTLE 0.05 /* of what all did: a process below does not matter */
+
 /* What the analysis says of one process. */
 struct gd_judged {
 	const struct gd_process_model *process;

@@ -28,7 +28,6 @@ static void print_evidence(const struct gd_page *page, const char *title,
 
 /* A line per process that matters, where several are judged as one. */
 #define PROCESSES_SHOWN 4
-#define MATTERS         0.05 /* of what all did */
 
 static bool is_tree(const struct gd_analysis *analysis)
 {
@@ -47,7 +46,7 @@ static void print_processes(const struct gd_page *page, const struct gd_analysis
 					   30, page->style->utf8);
 		char cpu[24];
 
-		if (!is_tree(analysis) || analysis->shares[i] < MATTERS)
+		if (!is_tree(analysis) || analysis->shares[i] < GD_ANALYSIS_LITTLE)
 			continue;
 		if (shown == PROCESSES_SHOWN && !page->style->verbose) {
 			left++;
@@ -168,12 +167,12 @@ static void print_doubts(const struct gd_page *page, const struct gd_analysis *a
 	for (unsigned int kind = 1; kind < GD_SECTION_COUNT; kind++)
 		if (kind != GD_SECTION_THREADS) /* GD_LOST_THREADS: once each, not once a try */
 			lost += process->lost_rows[kind];
-	if (unseen_s > 0.05 * total_s)
+	if (unseen_s > 0.05 * total_s) {
 		fprintf(page->out,
 			"unseen: %s of thread time off the CPU where no wrapper stands\n",
 			gd_page_time(unseen_s, buf));
-	if (unseen_s > 0.05 * total_s)
 		print_unseen(page, process);
+	}
 	print_probe_doubts(page, analysis->session->probe);
 	if (lost)
 		fprintf(page->out,
