@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* The eBPF probe's file: whose rows are whose, and what a hostile one may not do. */
 #include <base/cleanup.h>
+#include <builders/probed.h>
 #include <builders/recording.h>
 #include <builders/scratch.h>
 #include <fcntl.h>
@@ -24,39 +25,18 @@ struct probed {
 	struct gd_probed_address addresses[6];
 };
 
-static void add_section(struct probed *file, unsigned int index, uint32_t kind, uint32_t entry_size,
-			size_t offset, uint32_t count)
-{
-	file->sections[index] = (struct gd_section){ .kind = kind,
-						     .entry_size = entry_size,
-						     .offset = offset,
-						     .used = count,
-						     .capacity = count };
-}
-
 static void init(struct probed *file)
 {
 	uint64_t start = GD_RECORDING_NS(GD_RECORDING_START_S);
 
 	memset(file, 0, sizeof(*file));
-	memcpy(file->header.magic, GD_MAGIC, sizeof(GD_MAGIC));
-	file->header.abi_major = GD_ABI_MAJOR;
-	file->header.header_size = sizeof(file->header);
-	file->header.section_count = 6;
-	file->header.arch = GD_ARCH_X86_64;
-	file->header.writer = GD_WRITER_PROBE;
-	file->header.state = GD_STATE_CLOSED;
-	file->header.copied_ns = start + 10 * S;
-#define SECTION(i, kind, field, count)                                                             \
-	add_section(file, i, kind, sizeof(file->field) / (count), offsetof(struct probed, field),  \
-		    count)
-	SECTION(0, GD_SECTION_PROBED, facts, 1);
-	SECTION(1, GD_SECTION_PROBED_IMAGES, images, 2);
-	SECTION(2, GD_SECTION_PROBED_THREADS, threads, 4);
-	SECTION(3, GD_SECTION_PROBED_WAITS, waits, 2);
-	SECTION(4, GD_SECTION_PROBED_STACKS, addresses, 6);
-	SECTION(5, GD_SECTION_PROBED_CAUSES, causes, 2);
-#undef SECTION
+	gd_probed_begin(&file->header, 6, start + 10 * S);
+	GD_PROBED_SECTION(file, 0, GD_SECTION_PROBED, facts, 1);
+	GD_PROBED_SECTION(file, 1, GD_SECTION_PROBED_IMAGES, images, 2);
+	GD_PROBED_SECTION(file, 2, GD_SECTION_PROBED_THREADS, threads, 4);
+	GD_PROBED_SECTION(file, 3, GD_SECTION_PROBED_WAITS, waits, 2);
+	GD_PROBED_SECTION(file, 4, GD_SECTION_PROBED_STACKS, addresses, 6);
+	GD_PROBED_SECTION(file, 5, GD_SECTION_PROBED_CAUSES, causes, 2);
 	file->facts.lost[GD_PROBED_LOST_EVENTS] = 7;
 	for (uint32_t i = 0; i < 2; i++) {
 		file->images[i].image = i + 1;

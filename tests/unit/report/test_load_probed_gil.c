@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* A process without an agent: its threads' times split by the GIL, or left alone. */
 #include <base/cleanup.h>
+#include <builders/probed.h>
 #include <builders/scratch.h>
 #include <classes.h>
 #include <load.h>
@@ -26,37 +27,16 @@ struct probed {
 	struct gd_probed_gil_thread gil_threads[2];
 };
 
-static void add_section(struct probed *file, unsigned int index, uint32_t kind, uint32_t entry_size,
-			size_t offset, uint32_t count)
-{
-	file->sections[index] = (struct gd_section){ .kind = kind,
-						     .entry_size = entry_size,
-						     .offset = offset,
-						     .used = count,
-						     .capacity = count };
-}
-
 static void init(struct probed *file)
 {
 	memset(file, 0, sizeof(*file));
-	memcpy(file->header.magic, GD_MAGIC, sizeof(GD_MAGIC));
-	file->header.abi_major = GD_ABI_MAJOR;
-	file->header.header_size = sizeof(file->header);
-	file->header.section_count = 6;
-	file->header.arch = GD_ARCH_X86_64;
-	file->header.writer = GD_WRITER_PROBE;
-	file->header.state = GD_STATE_CLOSED;
-	file->header.copied_ns = END;
-#define SECTION(i, kind, field, count)                                                             \
-	add_section(file, i, kind, sizeof(file->field) / (count), offsetof(struct probed, field),  \
-		    count)
-	SECTION(0, GD_SECTION_PROBED, facts, 1);
-	SECTION(1, GD_SECTION_PROBED_IMAGES, images, 1);
-	SECTION(2, GD_SECTION_PROBED_THREADS, threads, 2);
-	SECTION(3, GD_SECTION_PROBED_GILS, gils, 1);
-	SECTION(4, GD_SECTION_PROBED_GIL_THREADS, gil_threads, 2);
-	SECTION(5, GD_SECTION_PROBED_CAUSES, causes, 4);
-#undef SECTION
+	gd_probed_begin(&file->header, 6, END);
+	GD_PROBED_SECTION(file, 0, GD_SECTION_PROBED, facts, 1);
+	GD_PROBED_SECTION(file, 1, GD_SECTION_PROBED_IMAGES, images, 1);
+	GD_PROBED_SECTION(file, 2, GD_SECTION_PROBED_THREADS, threads, 2);
+	GD_PROBED_SECTION(file, 3, GD_SECTION_PROBED_GILS, gils, 1);
+	GD_PROBED_SECTION(file, 4, GD_SECTION_PROBED_GIL_THREADS, gil_threads, 2);
+	GD_PROBED_SECTION(file, 5, GD_SECTION_PROBED_CAUSES, causes, 4);
 	file->images[0] = (struct gd_probed_image){
 		.image = 1, .pid = PID, .flags = GD_PROBED_PYTHON, .start_ns = START
 	};
