@@ -1,4 +1,5 @@
 """The GIL's takes, drops and holds: against uprobes on take_gil and drop_gil, and by construction."""
+import collections
 import json
 import unittest
 
@@ -136,6 +137,27 @@ class OtherVersions(unittest.TestCase):
     def test_a_free_threaded_build_says_off(self):
         for python, report in self.states(lambda p: p.is_free_threaded):
             self.assertEqual(report["processes"][0]["runtime"]["gil"], "off", str(python))
+
+
+class OfThreadsThatFight(unittest.TestCase):
+    def test_waits_for_the_gil_name_what_ran(self):
+        code = ("import threading, time\n"
+                "def fight():\n"
+                "    end = time.monotonic() + 0.5\n"
+                "    while time.monotonic() < end:\n"
+                "        sum(range(1000))\n"
+                "threads = [threading.Thread(target=fight) for _ in range(3)]\n"
+                "[thread.start() for thread in threads]\n"
+                "[thread.join() for thread in threads]\n")
+        for python in pythons.supported(FOUND):
+            with self.subTest(python=str(python)):
+                result = gildiag.watch([python.path, "-c", code], "run")
+                waited = collections.Counter()
+                for stack in result.report["stacks"]:
+                    if stack["cause"] == "gil":
+                        waited[stack["frames"][0]["function"]] += stack["wait_s"]
+                self.assertGreater(waited["fight"], 0.9 * sum(waited.values()))
+                self.assertGreater(waited["fight"], 0.7)
 
 
 if __name__ == "__main__":

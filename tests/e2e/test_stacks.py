@@ -75,27 +75,6 @@ class AgainstThePrograms(unittest.TestCase):
                 self.assertRegex(text, r"waits +\S+ m?s +stacks.py:%d short_waits\(\) +sleep" % line)
 
 
-class OfThreadsThatFight(unittest.TestCase):
-    def test_waits_for_the_gil_name_what_ran(self):
-        code = ("import threading, time\n"
-                "def fight():\n"
-                "    end = time.monotonic() + 0.5\n"
-                "    while time.monotonic() < end:\n"
-                "        sum(range(1000))\n"
-                "threads = [threading.Thread(target=fight) for _ in range(3)]\n"
-                "[thread.start() for thread in threads]\n"
-                "[thread.join() for thread in threads]\n")
-        for python in FOUND:
-            with self.subTest(python=str(python)):
-                result = gildiag.watch([python.path, "-c", code], "run")
-                waited = collections.Counter()
-                for stack in result.report["stacks"]:
-                    if stack["cause"] == "gil":
-                        waited[stack["frames"][0]["function"]] += stack["wait_s"]
-                self.assertGreater(waited["fight"], 0.9 * sum(waited.values()))
-                self.assertGreater(waited["fight"], 0.7)
-
-
 class OfAnUnknownPython(unittest.TestCase):
     """What cannot be read gives no frames, and the report says so."""
 
