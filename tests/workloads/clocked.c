@@ -199,8 +199,8 @@ static void *partner(void *arg)
 		bare_delay();
 		pthread_mutex_lock(&cond_mutex);
 		signalled = 1;
-		pthread_cond_signal(&cond);
 		pthread_mutex_unlock(&cond_mutex);
+		pthread_cond_signal(&cond); /* whoever wakes need not wait for the mutex, too */
 		bare_delay();
 		pthread_barrier_wait(&barrier);
 	}
