@@ -80,12 +80,4 @@ static const __u8 causes_of_syscalls[SYSCALLS] = {
 	[__NR_flock] = GD_CAUSE_OTHER,
 };
 
-/* A page that had to be read is a wait for a file. */
-static __always_inline __u32 cause_of_syscall(__u64 number)
-{
-	if (number == GD_NO_SYSCALL)
-		return GD_CAUSE_FILE;
-	return number < SYSCALLS ? causes_of_syscalls[number] : 0;
-}
-
 #endif

@@ -52,6 +52,7 @@ struct task_struct {
 	unsigned int __state;
 	unsigned int flags;
 	int on_cpu;
+	unsigned int in_iowait : 1;
 	struct sched_entity se;
 	struct thread_struct thread;
 	struct pid *thread_pid;

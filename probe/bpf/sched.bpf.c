@@ -141,7 +141,7 @@ static void adopt(struct gd_task *rec, struct task_struct *task, const struct gd
 	rec->off_ns = now;
 	if (rec->state) {
 		rec->object = syscall_of(task);
-		rec->explained = cause_of_syscall(rec->object);
+		rec->explained = explain(task, rec->object);
 	}
 }
 

@@ -88,6 +88,24 @@ class Attach(unittest.TestCase):
                                                                      "gil": "on"})
                 self.assertIsNone(target.poll())
 
+    def test_a_cold_read_waits_for_a_file(self):
+        code = ("import os, sys, time\nfile = os.open(sys.argv[1], os.O_RDONLY)\nprint('up', flush=True)\n"
+                "while True:\n    os.posix_fadvise(file, 0, 0, os.POSIX_FADV_DONTNEED)\n"
+                "    os.lseek(file, 0, 0)\n    while os.read(file, 1 << 16): pass\n")
+        with tempfile.NamedTemporaryFile(dir=gildiag.BUILD) as file:
+            file.write(os.urandom(32 << 20))
+            file.flush()
+            os.fsync(file.fileno())
+            target = self.start([sys.executable, "-c", code, file.name])
+            target.stdout.readline()
+            recording, _ = self.record(target.pid, "-d", "0.8")
+        (thread,) = self.report(recording)["threads"]
+        if not thread["scheduler"]["causes"]["no_slot"]["woken_by"]["interrupt"]:
+            self.skipTest("what is written here comes from no disk")
+        explained = thread["scheduler"]["explained"]
+        self.assertGreater(explained["file"], 0.9 * sum(explained.values()))
+        self.assertGreater(thread["classes"]["io_wait_s"], 10 * thread["classes"]["unseen_s"])
+
     def test_it_looks_as_long_as_it_is_told(self):
         target = self.start(["sleep", "60"])
         began = time.monotonic()

@@ -8,21 +8,15 @@ import concurrent.futures
 import contextlib
 import os
 import re
-import resource
 import subprocess
 import sys
 import time
 
 import gildiag
+import neighbours
 import pythons
 
-# A miss is tried once more, and every first miss is printed and counted.  While neighbours take a
-# good part of the machine, "wants more CPU" is the truth: such a try does not count, and is repeated
-# until the machine is quiet enough.
-TRIES = 2
 QUIET_AT_ONCE = 4  # of those that hardly compute
-DISTURBED = 0.08  # of the machine's CPU time, taken by others meanwhile
-DISTURBED_TRIES = 20
 
 
 class Row:
@@ -45,15 +39,6 @@ class Row:
 def read_table():
     with open(os.path.join(gildiag.WORKLOADS, "truth.tsv")) as table:
         return [Row(line) for line in table if line.strip() and not line.startswith("#")]
-
-
-def cpu_of_others():
-    """Seconds of CPU that were spent on this machine so far by processes that are not ours."""
-    with open("/proc/stat") as stat:
-        user, nice, system, _, _, irq, softirq, steal = map(int, stat.readline().split()[1:9])
-    ours = resource.getrusage(resource.RUSAGE_CHILDREN), resource.getrusage(resource.RUSAGE_SELF)
-    return ((user + nice + system + irq + softirq + steal) / os.sysconf("SC_CLK_TCK") -
-            sum(usage.ru_utime + usage.ru_stime for usage in ours))
 
 
 @contextlib.contextmanager
@@ -86,24 +71,6 @@ def ask(row, python, form, rules):
                                    verdict["confidence"], reasons)
 
 
-def check(row, python, form, rules, note):
-    """Asks until the answer is right, or wrong often enough to be believed."""
-    said, misses, disturbed = "", 0, 0
-    while misses < TRIES and disturbed < DISTURBED_TRIES:
-        began, others = time.monotonic(), cpu_of_others()
-        said = ask(row, python, form, rules)
-        if said is None:
-            return None
-        share = (cpu_of_others() - others) / (time.monotonic() - began) / os.cpu_count()
-        note("%s (others took %.0f %% of the CPUs)" % (said, 100 * share))
-        if share > DISTURBED:
-            disturbed += 1
-            time.sleep(0.5 * disturbed)
-        else:
-            misses += 1
-    return said
-
-
 class Table:
     """Runs rows and keeps score."""
 
@@ -116,7 +83,8 @@ class Table:
             self.missed += 1
             print("  missed: %s %s %s: %s" % (row.name, python and python.version, form, said), flush=True)
 
-        said = check(row, python, form, self.rules[row.name], note)
+        said = neighbours.ask_until_believed(
+            lambda: ask(row, python, form, self.rules[row.name]), note)
         if said is not None:
             self.wrong.append("%s on %s, %s: %s, not %s/%s" % (
                 row.name, python and python.version, form, said, "|".join(row.classes),

@@ -34,6 +34,15 @@ static void on_signal(int number)
 	atomic_fetch_add(&handled, 1);
 }
 
+/*
+ * Only what ends the armed call can wake it, and that is here: seen asleep first, armed after, it
+ * still is in the call. (The other way about it may sleep in the next one, which no signal is for.)
+ */
+static int sleeps_in(int call)
+{
+	return state_of(main_tid) == 'S' && atomic_load(&armed) == call;
+}
+
 /* Signals the main thread each time that it is seen asleep in an armed call. */
 static void *interrupt(void *arg)
 {
@@ -48,13 +57,13 @@ static void *interrupt(void *arg)
 		       atomic_load(&handled) - atomic_load(&began) < wanted) {
 			int before = atomic_load(&handled);
 
-			if (state_of(main_tid) != 'S')
+			if (!sleeps_in(call))
 				continue;
 			syscall(SYS_tgkill, getpid(), main_tid, SIGUSR1);
 			while (atomic_load(&handled) == before)
 				sched_yield();
 		}
-		while (release && atomic_load(&armed) == call && state_of(main_tid) != 'S')
+		while (release && atomic_load(&armed) == call && !sleeps_in(call))
 			sched_yield();
 		if (release && atomic_load(&armed) == call)
 			release();
