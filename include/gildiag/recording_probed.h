@@ -18,6 +18,7 @@
 #define GD_PROBED_LOST_WAITS   3 /* waits beyond the table: their threads' sums have them */
 #define GD_PROBED_LOST_STACKS  4
 #define GD_PROBED_LOST_GILS    5 /* GILs, or threads at one, beyond the tables: not split by it */
+#define GD_PROBED_LOST_SAMPLES 6 /* Python stacks beyond the tables, or whose names were gone */
 #define GD_PROBED_LOST_COUNT   8
 
 struct gd_probed {
@@ -79,14 +80,16 @@ struct gd_probed_sums {
 	uint64_t preempted_ns;
 	/* Of what is blocked or delayed where no wrapper stood: this is what the call waits for. */
 	uint64_t explained_ns;
+	uint32_t explained_blocks;
 	uint32_t blocks;
 	uint32_t woken_by[GD_WOKEN_COUNT];
+	uint32_t reserved;
 };
-GD_ASSERT_SIZE(gd_probed_sums, 48);
+GD_ASSERT_SIZE(gd_probed_sums, 56);
 
 /*
  * A thread; or with tid 0 all those of its program that have no row of their own: the shorter-lived
- * of those that ended.  on_cpu_ns and its rows of PROBED_CAUSES, but explained_ns, are its life.
+ * of those that ended.  on_cpu_ns and its rows of PROBED_CAUSES, but what is explained, are its life.
  */
 struct gd_probed_thread {
 	uint32_t image;
@@ -106,7 +109,7 @@ struct gd_probed_cause {
 	uint32_t cause;  /* GD_CAUSE_* or GD_PROBED_NO_SLOT */
 	struct gd_probed_sums sums;
 };
-GD_ASSERT_SIZE(gd_probed_cause, 56);
+GD_ASSERT_SIZE(gd_probed_cause, 64);
 
 /* ---- Blocks, by what for --------------------------------------------------------------------- */
 
@@ -135,5 +138,20 @@ struct gd_probed_address {
 	uint64_t address;
 };
 GD_ASSERT_SIZE(gd_probed_address, 8);
+
+/*
+ * Blocks of a program that runs CPython, without an agent in it, by Python stack.  Where a thread
+ * blocked very often chance said which blocks were looked at, and each stands for others: the sums
+ * have no bias.  The file has STRINGS, FRAMES and STACKS as an agent's has.
+ */
+struct gd_probed_sample {
+	uint32_t image;
+	uint32_t cause; /* GD_CAUSE_* that the system call stands for; GIL; 0: none */
+	uint32_t stack; /* 1 + index */
+	uint32_t reserved;
+	uint64_t waited_ns; /* until they had a CPU again */
+	uint64_t samples;   /* blocks that were looked at */
+};
+GD_ASSERT_SIZE(gd_probed_sample, 32);
 
 #endif

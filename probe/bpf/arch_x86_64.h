@@ -27,6 +27,18 @@ static __always_inline __u64 syscall_of(struct task_struct *task)
 	return number < 0 ? GD_NO_SYSCALL : (__u64)number;
 }
 
+/* It waits for no descriptor: a sleep, as libc and CPython up to 3.10 make it. */
+static __always_inline _Bool polls_nothing(struct task_struct *task, __u64 number)
+{
+	struct pt_regs *regs = (struct pt_regs *)bpf_task_pt_regs(task);
+
+	if (!regs)
+		return 0;
+	if (number == __NR_select || number == __NR_pselect6)
+		return !(__u32)regs->rdi;
+	return (number == __NR_poll || number == __NR_ppoll) && !(__u32)regs->rsi;
+}
+
 #define SYSCALLS 512
 
 /* What a thread waits for that blocks in a system call; 0: nothing that has a name here. */

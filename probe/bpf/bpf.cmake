@@ -39,7 +39,7 @@ function(gd_bpf_skeleton target source)
   set(header ${CMAKE_CURRENT_BINARY_DIR}/${name}.skel.h)
   add_custom_command(OUTPUT ${object}
     COMMAND ${GD_CLANG} -target bpf -mcpu=v3 -O2 -g -ffreestanding -Wall -Wextra -Werror
-      -Wno-unused-parameter -D__TARGET_ARCH_x86 -I${PROJECT_SOURCE_DIR}/include
+      -Wno-unused-parameter -D__TARGET_ARCH_x86 -I${PROJECT_SOURCE_DIR}/include -I${PROJECT_SOURCE_DIR}/probe
       -I${GD_BPF_SYSTEM_INCLUDE} -MD -MF ${object}.d -c ${source} -o ${object}
     DEPENDS ${source} DEPFILE ${object}.d COMMENT "BPF ${name}" VERBATIM)
   add_custom_command(OUTPUT ${header}

@@ -65,6 +65,7 @@ static __noinline int take(struct gd_task *task, __u64 cond)
 	if (thread->state == GD_PROBED_GIL_WAITS && thread->cond == cond)
 		end_wait(row, thread, now.ns);
 	enter(thread, GD_PROBED_GIL_HOLDS, cond, &now);
+	task->python.at_gil = 0;
 	thread->takes++;
 	row->takes++;
 	row->taken_ns = now.ns;
@@ -121,6 +122,7 @@ static __noinline int begin_wait(struct gd_task *task, __u64 cond)
 
 	if (!thread || !row || thread->state == GD_PROBED_GIL_HOLDS)
 		return 0;
+	task->python.at_gil = 1;
 	if (thread->state != GD_PROBED_GIL_WAITS) {
 		now = clocks_of(task);
 		enter(thread, GD_PROBED_GIL_WAITS, cond, &now);
@@ -143,6 +145,7 @@ static __noinline int begin_yield(struct gd_task *task, __u64 cond)
 		return 0;
 	now = clocks_of(task);
 	enter(thread, GD_PROBED_GIL_WAITS, cond, &now);
+	task->python.at_gil = 1;
 	thread->forced++;
 	return 0;
 }

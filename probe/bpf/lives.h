@@ -64,6 +64,22 @@ static __always_inline void tell(__u32 what, __u32 image, struct task_struct *le
 	bpf_ringbuf_submit(event, wake_up());
 }
 
+/* At once: what a stack's code objects are called can be read only while they live. */
+static __always_inline void tell_stack(__u32 image, __u64 stack, __u64 now)
+{
+	struct gd_event *event = bpf_ringbuf_reserve(&gd_events, sizeof(*event), 0);
+
+	if (!event) {
+		count(GD_BPF_LOST_EVENTS);
+		return;
+	}
+	event->what = GD_EVENT_PYTHON_STACK;
+	event->image = image;
+	event->stack = stack;
+	event->now_ns = now;
+	bpf_ringbuf_submit(event, BPF_RB_FORCE_WAKEUP);
+}
+
 /* A program begins; 0: no room for it. */
 static __always_inline __u32 bear_image(struct task_struct *leader, __u64 tls_offset, __u64 now)
 {

@@ -7,6 +7,7 @@
 #define GD_BPF_SHARED_H
 
 #include <gildiag/recording.h>
+#include <runtime/cpython_offsets.h>
 
 /* What a thread did; the recording has no room for zeros, the kernel none for rows that come. */
 struct gd_task_sums {
@@ -16,6 +17,17 @@ struct gd_task_sums {
 	uint64_t switches; /* off the CPU */
 	uint64_t slots_read;
 	struct gd_probed_sums causes[GD_CAUSE_MAX];
+};
+
+/* Of a thread of the interpreter that gd_python describes: python.h. */
+struct gd_task_python {
+	uint64_t tstate;        /* its thread state, where it was last found; 0: not yet */
+	uint64_t stack;         /* key in gd_python_stacks, of the block that is open; 0: none */
+	uint64_t window_ns;     /* blocks are counted since then */
+	uint32_t window_blocks; /* so many came */
+	uint32_t thinned;       /* of 2^thinned blocks one is walked */
+	uint32_t searches;      /* for the thread state, in vain */
+	uint32_t at_gil;        /* it waits for the GIL */
 };
 
 /*
@@ -42,6 +54,7 @@ struct gd_task {
 	uint32_t woken_by;  /* GD_WOKEN_* */
 	uint32_t explained; /* without a wrapper: the GD_CAUSE_* that the system call stands for */
 	uint64_t queued_ns; /* for a CPU, in its whole life */
+	struct gd_task_python python;
 	struct gd_task_sums sums;
 };
 
@@ -71,6 +84,7 @@ struct gd_wait_sums {
 #define GD_EVENT_IMAGE_ENDED  2
 #define GD_EVENT_THREAD_ENDED 3
 #define GD_EVENT_DROPPED      4 /* its credentials changed: none of the caller's business */
+#define GD_EVENT_PYTHON_STACK 5 /* one that was not seen before */
 
 /* What happens rarely.  task is whole with GD_EVENT_THREAD_ENDED only. */
 struct gd_event {
@@ -79,8 +93,47 @@ struct gd_event {
 	int32_t pid;
 	int32_t ppid;
 	uint64_t now_ns;
+	uint64_t stack;   /* with GD_EVENT_PYTHON_STACK: its key */
 	char command[16]; /* the kernel's short name */
 	struct gd_task task;
+};
+
+/* ---- Python stacks --------------------------------------------------------------------------- */
+
+/* The one interpreter whose stacks are walked.  Writer: the loader, image last. */
+struct gd_python_layout {
+	struct gd_cpython_offsets offsets;
+	uint64_t threads;     /* address of the pointer to the first thread state */
+	uint64_t code_type;   /* &PyCode_Type */
+	uint32_t frame_bytes; /* that are read of a frame */
+	uint16_t tstate_next;
+	uint16_t padding;
+	uint32_t image; /* that it runs in; 0: none */
+	uint32_t padding1;
+};
+
+#define GD_PYTHON_STACKS      4096 /* distinct ones that have room */
+#define GD_PYTHON_WAITS       8192
+#define GD_PYTHON_FRAME_BYTES 128 /* at most; no field that is wanted lies deeper */
+
+/* As struct gd_cpython_frame; innermost first. */
+struct gd_python_stack {
+	uint32_t count;
+	uint32_t is_cut; /* there were more */
+	uint64_t codes[GD_STACK_DEPTH];
+	int32_t instrs[GD_STACK_DEPTH];
+	uint32_t padding;
+};
+
+struct gd_python_wait_key {
+	uint64_t stack;
+	uint32_t image;
+	uint32_t cause; /* GD_CAUSE_* */
+};
+
+struct gd_python_wait_sums {
+	uint64_t waited_ns; /* of those that were not walked, too */
+	uint64_t samples;   /* that were */
 };
 
 /* What was lost, by reason; one counter per CPU each. */
@@ -94,6 +147,7 @@ struct gd_event {
 #define GD_BPF_SLOT_FAULT  6 /* its page was not there */
 #define GD_BPF_SLOT_WRONG  7 /* not this thread's: between a fork and its handler */
 #define GD_BPF_MENDED      8 /* switches onto a CPU that the kernel did not show */
-#define GD_BPF_COUNT_COUNT 9
+#define GD_BPF_LOST_PYTHON 9 /* Python stacks: the table was full */
+#define GD_BPF_COUNT_COUNT 10
 
 #endif

@@ -98,6 +98,8 @@ static __always_inline __u32 explain(struct task_struct *task, __u64 number)
 {
 	if (number == GD_NO_SYSCALL || BPF_CORE_READ_BITFIELD(task, in_iowait))
 		return GD_CAUSE_FILE;
+	if (polls_nothing(task, number))
+		return GD_CAUSE_SLEEP;
 	return number < SYSCALLS ? causes_of_syscalls[number] : 0;
 }
 

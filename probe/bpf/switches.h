@@ -3,6 +3,7 @@
 #ifndef GD_BPF_SWITCHES_H
 #define GD_BPF_SWITCHES_H
 
+#include "python.h"
 #include "slots.h"
 
 /* The rest of the causes is in the threads' sums. */
@@ -52,6 +53,7 @@ static __noinline int book_wait(const struct gd_task *rec, __u64 blocked_ns, __u
 static __always_inline void enter_cpu(struct gd_task *rec, __u64 now)
 {
 	struct gd_probed_sums *sums = &rec->sums.causes[rec->cause & (GD_CAUSE_MAX - 1)];
+	struct gd_probed_sums *explained;
 	__u64 off_ns = rec->off_ns, woken_ns = rec->woken_ns;
 	__u32 woken_by = rec->woken_by;
 
@@ -76,8 +78,13 @@ static __always_inline void enter_cpu(struct gd_task *rec, __u64 now)
 		sums->woken_by[woken_by]++;
 	if (is_booked_by_object(rec))
 		book_wait(rec, woken_ns - off_ns, now - woken_ns);
-	if (has_no_wrapper(rec))
-		rec->sums.causes[rec->explained & (GD_CAUSE_MAX - 1)].explained_ns += now - off_ns;
+	if (rec->python.stack)
+		book_python(rec, now - off_ns);
+	if (has_no_wrapper(rec)) {
+		explained = &rec->sums.causes[rec->explained & (GD_CAUSE_MAX - 1)];
+		explained->explained_ns += now - off_ns;
+		explained->explained_blocks++;
+	}
 }
 
 /*
@@ -113,6 +120,8 @@ static __always_inline void leave_cpu(struct gd_task *rec, struct task_struct *t
 	read_slot(rec, task);
 	if (rec->state && has_no_wrapper(rec))
 		read_cause(rec, task, ctx);
+	if (rec->state && rec->image == gd_python.image)
+		block_python(rec, task, now);
 }
 
 /*

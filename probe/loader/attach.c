@@ -51,8 +51,20 @@ static int make_links(struct gd_attached *attached, ring_buffer_sample_fn on_eve
 	return sched_bpf__attach(skeleton);
 }
 
-int gd_attach(uint32_t owner, uint32_t ring_bytes, ring_buffer_sample_fn on_event, void *arg,
-	      struct gd_attached *ret_attached, struct gd_diag *diag)
+/* Tables that only some need. */
+static int make_room(struct sched_bpf *skeleton, uint32_t ring_bytes, bool has_stacks)
+{
+	int err = bpf_map__set_max_entries(skeleton->maps.gd_events, ring_bytes);
+
+	if (!err && has_stacks)
+		err = bpf_map__set_max_entries(skeleton->maps.gd_python_stacks, GD_PYTHON_STACKS);
+	if (!err && has_stacks)
+		err = bpf_map__set_max_entries(skeleton->maps.gd_python_waits, GD_PYTHON_WAITS);
+	return err;
+}
+
+int gd_attach(uint32_t owner, uint32_t ring_bytes, bool has_stacks, ring_buffer_sample_fn on_event,
+	      void *arg, struct gd_attached *ret_attached, struct gd_diag *diag)
 {
 	struct gd_attached attached = { .cpus = (unsigned int)libbpf_num_possible_cpus() };
 	int err;
@@ -65,7 +77,7 @@ int gd_attach(uint32_t owner, uint32_t ring_bytes, ring_buffer_sample_fn on_even
 	attached.skeleton->rodata->gd_marks_are_exact = has_small_pids();
 	bpf_program__set_autoattach(attached.skeleton->progs.gd_adopt, false);
 	bpf_program__set_autoattach(attached.skeleton->progs.gd_dump, false);
-	err = bpf_map__set_max_entries(attached.skeleton->maps.gd_events, ring_bytes);
+	err = make_room(attached.skeleton, ring_bytes, has_stacks);
 	if (!err)
 		err = sched_bpf__load(attached.skeleton);
 	if (!err)

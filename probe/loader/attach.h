@@ -3,11 +3,12 @@
 #ifndef GD_ATTACH_H
 #define GD_ATTACH_H
 
+#include <shared.h> /* before the skeleton, which has its structs */
+
 #include <base/diag.h>
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 #include <sched.skel.h>
-#include <shared.h>
 
 struct gd_attached {
 	struct sched_bpf *skeleton;
@@ -18,11 +19,11 @@ struct gd_attached {
 
 /*
  * Loads the programs and attaches them.  owner: the uid whose processes may be followed, ~0:
- * anybody's.  ring_bytes: of the buffer for events, a power of two of at least a page.  on_event is
- * called by gd_attach_poll().  0, or -errno and a sentence that says which right is missing.
+ * anybody's.  ring_bytes: of the buffer for events, a power of two of at least a page.  has_stacks:
+ * there is room for the Python stacks of a process.  on_event is called by gd_attach_poll().  0, or -errno and a sentence that says which right is missing.
  */
-int gd_attach(uint32_t owner, uint32_t ring_bytes, ring_buffer_sample_fn on_event, void *arg,
-	      struct gd_attached *ret_attached, struct gd_diag *diag);
+int gd_attach(uint32_t owner, uint32_t ring_bytes, bool has_stacks, ring_buffer_sample_fn on_event,
+	      void *arg, struct gd_attached *ret_attached, struct gd_diag *diag);
 void gd_detach(struct gd_attached *attached);
 
 /* Hands over the events that are there. */

@@ -91,6 +91,7 @@ void gd_ended_add(struct gd_ended_thread *to, const struct gd_ended_thread *from
 		sum->delay_ns += more->delay_ns;
 		sum->preempted_ns += more->preempted_ns;
 		sum->explained_ns += more->explained_ns;
+		sum->explained_blocks += more->explained_blocks;
 		sum->blocks += more->blocks;
 		for (unsigned int k = 0; k < GD_WOKEN_COUNT; k++)
 			sum->woken_by[k] += more->woken_by[k];

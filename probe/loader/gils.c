@@ -41,13 +41,6 @@ static bool has_symbol(int fd, const char *name)
 	return gd_elf_symbol(fd, name, &symbol) == 0;
 }
 
-static bool is_python(const char *name, int fd)
-{
-	if (strncmp(name, "lib", 3) == 0)
-		name += 3;
-	return strncmp(name, "python3", 7) == 0 && (fd < 0 || has_symbol(fd, "_PyRuntime"));
-}
-
 /* Before glibc 2.34 they are in a library of their own. */
 static bool is_libpthread(const char *name, int fd)
 {
@@ -58,48 +51,6 @@ static bool is_libc(const char *name, int fd)
 {
 	return (strncmp(name, "libc.so.6", 9) == 0 || strncmp(name, "libc-2.", 7) == 0) &&
 	       (fd < 0 || has_symbol(fd, functions[1]));
-}
-
-static bool read_memory(void *arg, uint64_t address, void *buf, size_t size_bytes)
-{
-	const struct gd_gils *gils = arg;
-
-	return gils->memory >= 0 && address < INT64_MAX &&
-	       pread(gils->memory, buf, size_bytes, (off_t)address) == (ssize_t)size_bytes;
-}
-
-static struct gd_memory memory_of(struct gd_gils *gils)
-{
-	return (struct gd_memory){ read_memory, gils };
-}
-
-/* 3.11 and later say their version, the others' files are named after it. */
-static uint16_t version_of(struct gd_gils *gils, const struct gd_mapped *python, uint64_t base)
-{
-	struct gd_elf_symbol symbol;
-	unsigned int minor = 0;
-	uint32_t version = 0;
-
-	if (gd_elf_symbol(python->fd, "Py_Version", &symbol) == 0 &&
-	    read_memory(gils, base + symbol.address, &version, sizeof(version)))
-		return (uint16_t)(version >> 16);
-	if (sscanf(strstr(python->name, "python3"), "python3.%u", &minor) == 1 && minor < 0x100)
-		return (uint16_t)(0x300 | minor);
-	return 0;
-}
-
-/* Where its GIL is; what cannot be found is learnt from what it does. */
-static void find_gil(struct gd_gils *gils, const struct gd_mapped *python)
-{
-	uint64_t base = gd_elf_is_fixed(python->fd) ? 0 : python->start;
-	struct gd_memory memory = memory_of(gils);
-	struct gd_elf_symbol symbol;
-
-	if (gd_elf_symbol(python->fd, "_PyRuntime", &symbol) != 0)
-		return;
-	gils->version = version_of(gils, python, base);
-	gils->runtime = base + symbol.address;
-	gils->cond = gd_cpython_gil(gils->version, &memory, gils->runtime);
 }
 
 /* ---- Attaching ------------------------------------------------------------------------------- */
@@ -188,19 +139,6 @@ static int link_by_multi(const struct site *site, struct gd_gils *gils)
 	return 0;
 }
 
-static void unload(struct gd_gils *gils)
-{
-	for (int i = 0; i < GD_GILS_PROBES; i++) {
-		bpf_link__destroy(gils->links[i]);
-		if (gils->multi_links[i])
-			close(gils->multi_links[i]);
-		gils->links[i] = NULL;
-		gils->multi_links[i] = 0;
-	}
-	gil_bpf__destroy(gils->skeleton);
-	gils->skeleton = NULL;
-}
-
 static int attach(const struct gd_attached *attached, const struct site *site, struct gd_gils *gils)
 {
 	int err = load(attached, false, gils);
@@ -209,12 +147,12 @@ static int attach(const struct gd_attached *attached, const struct site *site, s
 		err = link_by_perf(site, gils);
 	if (!err)
 		return 0;
-	unload(gils);
+	gd_gils_detach(gils);
 	err = load(attached, true, gils);
 	if (!err)
 		err = link_by_multi(site, gils);
 	if (err)
-		unload(gils);
+		gd_gils_detach(gils);
 	return err;
 }
 
@@ -240,30 +178,24 @@ static int attach_to_libc(const struct gd_attached *attached, int32_t pid, struc
 }
 
 int gd_gils_attach(const struct gd_attached *attached, int32_t pid, uint32_t owner,
-		   struct gd_gils *ret_gils)
+		   const struct gd_interpreter *interpreter, struct gd_gils *ret_gils)
 {
 	gd_autoclose int pidfd = (int)syscall(SYS_pidfd_open, pid, 0);
-	struct gd_gils gils = { .memory = -1,
+	struct gd_gils gils = { .interpreter = interpreter,
 				.first_holder = GD_PROBED_HOLDER_UNKNOWN,
 				.cpus = attached->cpus };
 	struct gd_diag diag = { "" };
-	struct gd_mapped python;
-	char path[40];
 	int err;
 
 	*ret_gils = gils;
 	if (pidfd < 0)
 		return -errno;
 	err = gd_follow_check(pidfd, pid, owner, &diag);
-	if (err)
+	if (err || !interpreter->runtime)
 		return err;
-	python = gd_mapped_find(pid, is_python);
-	if (python.fd < 0)
-		return 0;
-	snprintf(path, sizeof(path), "/proc/%d/mem", pid);
-	gils.memory = open(path, O_RDONLY | O_CLOEXEC);
-	find_gil(&gils, &python);
-	close(python.fd);
+	/* What cannot be found is learnt from what it does. */
+	gils.cond =
+		gd_cpython_gil(interpreter->version, &interpreter->memory, interpreter->runtime);
 	err = attach_to_libc(attached, pid, &gils);
 	if (!err) /* still the one that was asked for, not another of its number */
 		err = gd_follow_check(pidfd, pid, owner, &diag);
@@ -275,10 +207,15 @@ int gd_gils_attach(const struct gd_attached *attached, int32_t pid, uint32_t own
 
 void gd_gils_detach(struct gd_gils *gils)
 {
-	unload(gils);
-	if (gils->memory >= 0)
-		close(gils->memory);
-	gils->memory = -1;
+	for (int i = 0; i < GD_GILS_PROBES; i++) {
+		bpf_link__destroy(gils->links[i]);
+		if (gils->multi_links[i])
+			close(gils->multi_links[i]);
+		gils->links[i] = NULL;
+		gils->multi_links[i] = 0;
+	}
+	gil_bpf__destroy(gils->skeleton);
+	gils->skeleton = NULL;
 }
 
 /* ---- Reading --------------------------------------------------------------------------------- */
@@ -304,13 +241,14 @@ static bool is_touched(const struct gd_gils *gils)
 
 void gd_gils_look(struct gd_gils *gils)
 {
-	struct gd_memory memory = memory_of(gils);
+	const struct gd_interpreter *interpreter = gils->interpreter;
 	int32_t holder;
 
 	if (!gils->skeleton || !gils->image || !gils->cond ||
 	    gils->first_holder != GD_PROBED_HOLDER_UNKNOWN || is_touched(gils))
 		return;
-	holder = gd_cpython_gil_holder(gils->version, &memory, gils->runtime, gils->cond);
+	holder = gd_cpython_gil_holder(interpreter->version, &interpreter->memory,
+				       interpreter->runtime, gils->cond);
 	if (holder != GD_GIL_NOT_SEEN && !is_touched(gils))
 		gils->first_holder = holder;
 }

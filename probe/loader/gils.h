@@ -8,6 +8,7 @@
 
 #include "attach.h"
 #include "books.h"
+#include "interpreter.h"
 
 #define GD_GILS_PROBES 3
 
@@ -15,21 +16,20 @@ struct gd_gils {
 	struct gil_bpf *skeleton; /* NULL: nothing is watched */
 	struct bpf_link *links[GD_GILS_PROBES];
 	int multi_links[GD_GILS_PROBES]; /* descriptors; 0: none */
-	int memory;                      /* of the process; -1: cannot be read */
-	uint16_t version;                /* 0x030b for 3.11; 0: not known */
-	uint64_t runtime, cond;          /* _PyRuntime and the main GIL's condition; 0: not known */
-	uint32_t image;                  /* that the process runs; 0: not followed yet */
-	int32_t first_holder;            /* or GD_PROBED_HOLDER_UNKNOWN */
+	const struct gd_interpreter *interpreter;
+	uint64_t cond;        /* the main GIL's condition; 0: not known */
+	uint32_t image;       /* that the process runs; 0: not followed yet */
+	int32_t first_holder; /* or GD_PROBED_HOLDER_UNKNOWN */
 	unsigned int cpus;
 };
 
 /*
- * Watches the GIL of pid, if it is a CPython that it can be seen in.  Before pid is followed, and
- * before rights are given up.  owner: as gd_follow's.  0, also where there is no CPython; or -errno:
- * what it does with a GIL stays unknown.
+ * Watches the GIL of pid, which runs interpreter, if it can be seen in it.  Before pid is followed,
+ * and before rights are given up.  owner: as gd_follow's.  0, also where there is no CPython; or
+ * -errno: what it does with a GIL stays unknown.
  */
 int gd_gils_attach(const struct gd_attached *attached, int32_t pid, uint32_t owner,
-		   struct gd_gils *ret_gils);
+		   const struct gd_interpreter *interpreter, struct gd_gils *ret_gils);
 void gd_gils_detach(struct gd_gils *gils);
 
 /* The process is followed from now on, as that image. */

@@ -16,6 +16,7 @@
 #include "books.h"
 #include "follow.h"
 #include "gils.h"
+#include "interpreter.h"
 #include "probe_file.h"
 #include "rights.h"
 #include <clock.h>
@@ -52,7 +53,9 @@ struct wishes {
 struct probe {
 	struct gd_attached attached;
 	struct gd_books books;
+	struct gd_interpreter interpreter; /* that the present process runs */
 	struct gd_gils gils;
+	struct gd_python_stacks stacks;
 	int folder;
 	int32_t present; /* a process that runs already and will be followed; 0: none */
 	uint32_t owner;  /* whose processes it may follow; ~0: anybody's */
@@ -63,8 +66,14 @@ static int on_event(void *arg, void *data, size_t size_bytes)
 {
 	struct probe *probe = arg;
 
-	if (size_bytes >= sizeof(struct gd_event))
-		gd_books_note(&probe->books, data);
+	const struct gd_event *event = data;
+
+	if (size_bytes < sizeof(*event))
+		return 0;
+	if (event->what == GD_EVENT_PYTHON_STACK)
+		gd_python_stacks_note(&probe->stacks, event->stack);
+	else
+		gd_books_note(&probe->books, event);
 	return 0;
 }
 
@@ -84,7 +93,7 @@ static int store(struct probe *probe, bool is_over)
 {
 	gd_attach_poll(&probe->attached);
 	return gd_probe_file_write(probe->folder, &probe->attached, &probe->books, &probe->gils,
-				   probe->attached_ns, is_over);
+				   &probe->stacks, probe->attached_ns, is_over);
 }
 
 /* Where /proc may not be read, the kernel's short name has to do. */
@@ -98,8 +107,11 @@ static int follow(struct probe *probe, int32_t pid, struct gd_diag *diag)
 
 	if (err)
 		return err;
-	if (pid == probe->present)
+	if (pid == probe->present) {
 		gd_gils_begin(&probe->gils, image);
+		gd_python_stacks_begin(&probe->attached, &probe->interpreter, image,
+				       &probe->stacks);
+	}
 	gd_attach_poll(&probe->attached);
 	CPU_ZERO(&set);
 	if (!probe->books.cpus && sched_getaffinity(pid, sizeof(set), &set) == 0)
@@ -180,17 +192,25 @@ static int can_read_tables(void *arg)
 				   values);
 }
 
+static void look_at_interpreter(struct probe *probe)
+{
+	if (gd_interpreter_find(probe->present, probe->owner, &probe->interpreter) == 0)
+		gd_gils_attach(&probe->attached, probe->present, probe->owner, &probe->interpreter,
+			       &probe->gils);
+}
+
 static int start(struct probe *probe, const struct wishes *wishes, struct gd_diag *diag)
 {
 	int err;
 
 	probe->owner = gd_rights_owner();
 	probe->present = wishes->present;
-	err = gd_attach(probe->owner, wishes->ring_bytes, on_event, probe, &probe->attached, diag);
+	err = gd_attach(probe->owner, wishes->ring_bytes, probe->present != 0, on_event, probe,
+			&probe->attached, diag);
 	if (err)
 		return err;
 	if (probe->present) /* what cannot be watched stays unknown */
-		gd_gils_attach(&probe->attached, probe->present, probe->owner, &probe->gils);
+		look_at_interpreter(probe);
 	if (wishes->uid != OWN_UID)
 		err = gd_rights_become(wishes->uid);
 	if (!err)
@@ -242,7 +262,7 @@ static bool parse(int argc, char **argv, struct wishes *ret_wishes)
 
 int main(int argc, char **argv)
 {
-	static struct probe probe = { .gils = { .memory = -1 } };
+	static struct probe probe = { .interpreter = { .fd = -1 } };
 	struct wishes wishes;
 	struct gd_diag diag = { "" };
 	int err;
@@ -265,6 +285,8 @@ int main(int argc, char **argv)
 		return 1;
 	run(&probe);
 	gd_gils_detach(&probe.gils);
+	gd_python_stacks_free(&probe.stacks);
+	gd_interpreter_forget(&probe.interpreter);
 	gd_detach(&probe.attached);
 	gd_books_free(&probe.books);
 	return 0;

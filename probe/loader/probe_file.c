@@ -12,13 +12,14 @@
 #define ROWS_MAX      65536
 #define ADDRESSES_MAX (ROWS_MAX * (GD_PROBED_STACK_DEPTH + 1))
 
-#define PARTS 8
+#define PARTS 12
 
 /* A copy of everything, in the recording's own form. */
 struct content {
 	const struct gd_attached *attached;
 	struct gd_probed facts;
-	struct gd_rows images, threads, causes, waits, addresses, gils, gil_threads;
+	struct gd_rows images, threads, causes, waits, addresses, gils, gil_threads, samples;
+	struct gd_rows tasks; /* struct gd_task: that live */
 	uint64_t now_ns;
 };
 
@@ -61,9 +62,11 @@ static void close_block(struct content *content, const struct gd_task *task, uin
 	struct gd_wait_sums wait = { 1, woken_ns - task->off_ns, content->now_ns - woken_ns,
 				     woken_ns - task->off_ns };
 
-	if (has_no_wrapper(task))
+	if (has_no_wrapper(task)) {
 		sums->causes[task->explained % GD_CAUSE_MAX].explained_ns +=
 			content->now_ns - task->off_ns;
+		sums->causes[task->explained % GD_CAUSE_MAX].explained_blocks++;
+	}
 	if (has_no_wrapper(task) || task->cause < GD_CAUSE_INTERNAL)
 		add_wait(content, &key, &wait);
 }
@@ -136,7 +139,10 @@ static void add_living(const struct gd_task *task, void *arg)
 {
 	struct content *content = arg;
 	struct gd_ended_thread thread = { .tid = task->tid, .threads = 1, .sums = task->sums };
+	struct gd_task *copy = gd_rows_add(&content->tasks, sizeof(*copy), ROWS_MAX);
 
+	if (copy)
+		*copy = *task;
 	if (content->now_ns > task->sums.born_ns)
 		thread.life_ns = content->now_ns - task->sums.born_ns;
 	close_open(content, task, &thread.sums);
@@ -263,7 +269,8 @@ static struct gd_part make_part(uint32_t kind, size_t entry_size, const struct g
 	return (struct gd_part){ kind, (uint32_t)entry_size, rows->rows, rows->count };
 }
 
-static int write_content(int folder, struct gd_file_header *header, const struct content *content)
+static int write_content(int folder, struct gd_file_header *header, const struct content *content,
+			 const struct gd_python_stacks *stacks)
 {
 	const struct gd_part parts[PARTS] = {
 		{ GD_SECTION_PROBED, sizeof(content->facts), &content->facts, 1 },
@@ -279,13 +286,19 @@ static int write_content(int folder, struct gd_file_header *header, const struct
 		make_part(GD_SECTION_PROBED_GILS, sizeof(struct gd_probed_gil), &content->gils),
 		make_part(GD_SECTION_PROBED_GIL_THREADS, sizeof(struct gd_probed_gil_thread),
 			  &content->gil_threads),
+		make_part(GD_SECTION_PROBED_SAMPLES, sizeof(struct gd_probed_sample),
+			  &content->samples),
+		make_part(GD_SECTION_STRINGS, 1, &stacks->texts),
+		make_part(GD_SECTION_FRAMES, sizeof(struct gd_frame), &stacks->frames),
+		make_part(GD_SECTION_STACKS, sizeof(struct gd_stack), &stacks->stacks),
 	};
 
 	return gd_parts_write(folder, header, parts);
 }
 
 int gd_probe_file_write(int folder, const struct gd_attached *attached, struct gd_books *books,
-			const struct gd_gils *gils, uint64_t attached_ns, bool is_over)
+			const struct gd_gils *gils, struct gd_python_stacks *stacks,
+			uint64_t attached_ns, bool is_over)
 {
 	struct content content = { .attached = attached, .now_ns = gd_clock_ns(CLOCK_MONOTONIC) };
 	struct gd_file_header header = { .magic = GD_MAGIC,
@@ -305,8 +318,10 @@ int gd_probe_file_write(int folder, const struct gd_attached *attached, struct g
 
 	content.facts.lost[GD_PROBED_LOST_GILS] =
 		gd_gils_gather(gils, ROWS_MAX, &content.gils, &content.gil_threads);
+	content.facts.lost[GD_PROBED_LOST_SAMPLES] = gd_python_stacks_gather(
+		stacks, &content.tasks, content.now_ns, ROWS_MAX, &content.samples);
 	if (!err)
-		err = write_content(folder, &header, &content);
+		err = write_content(folder, &header, &content, stacks);
 	free(content.images.rows);
 	free(content.threads.rows);
 	free(content.causes.rows);
@@ -314,5 +329,7 @@ int gd_probe_file_write(int folder, const struct gd_attached *attached, struct g
 	free(content.addresses.rows);
 	free(content.gils.rows);
 	free(content.gil_threads.rows);
+	free(content.samples.rows);
+	free(content.tasks.rows);
 	return err;
 }

@@ -5,7 +5,7 @@
  * switch_number, cond, mutex, switch_cond, switch_mutex.
  */
 #include "cpython_gil.h"
-#include "cpython_offsets.h"
+#include "cpython_threads.h"
 
 /* From gil->cond. */
 #define INTERVAL    (-32)
@@ -14,20 +14,15 @@
 
 #define INTERVAL_US_MAX 100000000
 
-/* glibc's struct pthread: its own address, and the thread's number. */
-#define PTHREAD_SELF 16
-#define PTHREAD_TID  720
-
 /* Up to 3.11 it lies in _PyRuntime; since then the interpreter has a pointer to it. */
 static const struct place {
 	uint16_t version;
-	uint16_t cond;        /* from _PyRuntime; 0: by the interpreter */
-	uint16_t interpreter; /* from _PyRuntime: the pointer to the main one */
-	uint16_t pointer;     /* in the interpreter */
+	uint16_t cond;    /* from _PyRuntime; 0: by the interpreter */
+	uint16_t pointer; /* in the interpreter */
 } places[] = {
-	{ 0x0307, 1296, 0, 0 }, { 0x0308, 1184, 0, 0 }, { 0x0309, 384, 0, 0 },
-	{ 0x030a, 384, 0, 0 },  { 0x030b, 392, 0, 0 },  { 0x030c, 0, 48, 384 },
-	{ 0x030d, 0, 640, 16 }, { 0x030e, 0, 816, 16 }, { 0x030f, 0, 944, 16 },
+	{ 0x0307, 1296, 0 }, { 0x0308, 1184, 0 }, { 0x0309, 384, 0 },
+	{ 0x030a, 384, 0 },  { 0x030b, 392, 0 },  { 0x030c, 0, 384 },
+	{ 0x030d, 0, 16 },   { 0x030e, 0, 16 },   { 0x030f, 0, 16 },
 };
 
 /* What stands there must be what a GIL has. */
@@ -60,22 +55,10 @@ uint64_t gd_cpython_gil(uint16_t version, const struct gd_memory *memory, uint64
 		return 0;
 	if (place->cond)
 		return check(memory, runtime + place->cond + (uint64_t)INTERVAL);
-	if (!gd_memory_read_u64(memory, runtime + place->interpreter, &interpreter) ||
-	    !interpreter || !gd_memory_read_u64(memory, interpreter + place->pointer, &gil))
+	interpreter = gd_cpython_main_interpreter(version, memory, runtime);
+	if (!interpreter || !gd_memory_read_u64(memory, interpreter + place->pointer, &gil))
 		return 0;
 	return check(memory, gil);
-}
-
-/* The thread whose pthread_self() it is. */
-static int32_t tid_of(const struct gd_memory *memory, uint64_t pthread)
-{
-	uint64_t self;
-	int32_t tid;
-
-	if (!gd_memory_read_u64(memory, pthread + PTHREAD_SELF, &self) || self != pthread ||
-	    !gd_memory_read(memory, pthread + PTHREAD_TID, &tid, sizeof(tid)) || tid <= 0)
-		return GD_GIL_NOT_SEEN;
-	return tid;
 }
 
 int32_t gd_cpython_gil_holder(uint16_t version, const struct gd_memory *memory, uint64_t runtime,
@@ -83,7 +66,7 @@ int32_t gd_cpython_gil_holder(uint16_t version, const struct gd_memory *memory, 
 {
 	struct gd_cpython_offsets offsets;
 	uint64_t tstate, pthread;
-	int32_t locked;
+	int32_t locked, tid;
 
 	if (!is_gil(memory, cond) ||
 	    !gd_memory_read(memory, cond + (uint64_t)LOCKED, &locked, sizeof(locked)))
@@ -94,5 +77,6 @@ int32_t gd_cpython_gil_holder(uint16_t version, const struct gd_memory *memory, 
 	    !gd_memory_read_u64(memory, cond + (uint64_t)LAST_HOLDER, &tstate) ||
 	    !gd_memory_read_u64(memory, tstate + offsets.tstate_thread_id, &pthread))
 		return GD_GIL_NOT_SEEN;
-	return tid_of(memory, pthread);
+	tid = gd_cpython_tid(memory, pthread);
+	return tid > 0 ? tid : GD_GIL_NOT_SEEN;
 }

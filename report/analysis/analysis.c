@@ -239,7 +239,7 @@ int gd_analyse(const struct gd_session_model *session, struct gd_analysis *ret_a
 	if (err)
 		return err;
 	analysis.crosscheck = gd_crosscheck(session);
-	analysis.ceilings = gd_verdict_ceilings(&analysis.main->facts);
+	analysis.ceilings = gd_ceilings_find(&analysis.main->facts);
 	watched_s = analysis.main->process->end_s - analysis.main->process->start_s;
 	if (analysis.main->process->was_collected && watched_s > 0)
 		analysis.overhead = analysis.main->process->sampler_cpu_s / watched_s;

@@ -3,6 +3,7 @@
 #ifndef GD_ANALYSIS_H
 #define GD_ANALYSIS_H
 
+#include "ceilings.h"
 #include "crosscheck.h"
 #include "hot.h"
 #include "locks.h"

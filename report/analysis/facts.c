@@ -7,6 +7,7 @@
 #include "facts.h"
 #include <math.h>
 
+#define YIELD_S        250e-6 /* who sleeps no longer at a time asks again and again */
 #define LOCK_WAITS_MIN 4
 #define START_MAX_S    0.5 /* longer than that, what comes before the first wait is work */
 
@@ -167,6 +168,8 @@ static struct sums sum_threads(const struct gd_process_model *process)
 		loop_s += off_cpu_s(&process->threads[i].times, GD_CAUSE_LOOP_TIMER);
 		files_s += off_cpu_s(&process->threads[i].times, GD_CAUSE_FILE);
 	}
+	if (process->has_no_agent && process->scheduled)
+		files_s += process->scheduled->explained_s[GD_CAUSE_FILE];
 	sleep_s = fmax(0, classes.s[GD_CLASS_TIMER_WAIT] - loop_s);
 	sums.kind_s[COMPUTING] = fmin(cpu_s, wall_s);
 	left_s = wall_s - sums.kind_s[COMPUTING];
@@ -326,6 +329,27 @@ static void gather_threads(const struct gd_process_model *process, struct gd_fac
 	find_lock(process, facts);
 }
 
+/* The counts that an agent keeps, by the scheduler's blocks. */
+static void gather_from_outside(const struct gd_process_model *process, struct gd_facts *facts)
+{
+	const struct gd_scheduled *seen = process->scheduled;
+	double sleeps = (double)seen->explained_blocks[GD_CAUSE_SLEEP], blocks = 0;
+
+	facts->from_outside = true;
+	facts->in_futex = ratio(seen->explained_s[GD_CAUSE_FUTEX], facts->active_s);
+	for (unsigned int cause = 0; cause < GD_CAUSE_COUNT; cause++) {
+		blocks += (double)seen->explained_blocks[cause];
+		if (gd_class_of(cause) == GD_CLASS_IO_WAIT ||
+		    gd_class_of(cause) == GD_CLASS_TIMER_WAIT)
+			facts->operations += fmin((double)seen->explained_blocks[cause],
+						  seen->explained_s[cause] / 0.001);
+	}
+	if (blocks > 0)
+		facts->cpu_per_block_s = facts->computing * facts->active_s / blocks;
+	if (seen->explained_s[GD_CAUSE_SLEEP] < YIELD_S * sleeps)
+		facts->yields_per_s = ratio(sleeps, facts->wall_s);
+}
+
 /* What is read from one pipe comes in the order and at the pace of who writes it. */
 static void gather_descriptors(const struct gd_process_model *process, struct gd_facts *facts)
 {
@@ -415,6 +439,7 @@ struct gd_facts gd_facts_gather(const struct gd_process_model *process, bool is_
 		.is_free_threaded = process->gil_state == GD_GIL_OFF,
 		.is_gil_known = process->gil_state != GD_GIL_UNKNOWN,
 		.cpus = effective_cpus(process),
+		.is_tree = is_tree,
 	};
 	struct sums sums = facts.has_picture ? sum_picture(process) : sum_threads(process);
 	double active_s = 0;
@@ -446,6 +471,8 @@ struct gd_facts gd_facts_gather(const struct gd_process_model *process, bool is_
 	facts.files = ratio(sums.files_s, sums.kind_s[OUTSIDE]);
 	facts.holder_waits = ratio(sums.holder_waits_s, active_s);
 	gather_threads(process, &facts);
+	if (process->has_no_agent && process->scheduled)
+		gather_from_outside(process, &facts);
 	gather_descriptors(process, &facts);
 	if (is_tree) {
 		facts.outside_processes = ratio(sums.outside_processes_s, sums.kind_s[OUTSIDE]);

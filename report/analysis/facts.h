@@ -17,7 +17,9 @@ struct gd_facts {
 	bool is_python;
 	bool is_free_threaded;
 	bool is_gil_known;
-	double cpus; /* by affinity and quota */
+	bool is_tree;      /* several processes */
+	bool from_outside; /* no agent: system calls say what threads wait for, not which lock */
+	double cpus;       /* by affinity and quota */
 
 	/* Shares of the steady phase and of the judged part; the latter six add up to one. */
 	double idle;
@@ -56,6 +58,8 @@ struct gd_facts {
 	double operations;                /* waits outside that took a millisecond, roughly */
 	double wait_per_cpu;              /* seconds waited outside per second computed */
 	double yields_per_s;
+	double in_futex; /* from outside: mean threads that wait for others of them, not for the GIL */
+	double cpu_per_block_s; /* from outside: computed between two blocks; 0: not known */
 
 	/* Processes, where there are several. */
 	double outside_processes;   /* that had something outstanding at once, while waiting */

@@ -47,6 +47,23 @@ static int join_arrays(const struct gd_session_model *session, struct gd_process
 	return 0;
 }
 
+/* From outside the GIL is seen in one process at most: what the others do with theirs counts, too. */
+static void merge_outside(const struct gd_session_model *session, struct gd_process_model *merged)
+{
+	double cpu_s = 0, unknown_s = 0;
+
+	merged->has_no_agent = session->processes[0].has_no_agent;
+	for (size_t i = 0; i < session->process_count; i++) {
+		const struct gd_process_model *one = &session->processes[i];
+
+		cpu_s += one->scheduled ? one->scheduled->on_cpu_s : 0;
+		if (one->scheduled && one->gil_state == GD_GIL_UNKNOWN)
+			unknown_s += one->scheduled->on_cpu_s;
+	}
+	if (merged->has_no_agent && unknown_s >= 0.2 * cpu_s)
+		merged->gil_state = GD_GIL_UNKNOWN;
+}
+
 /* What the scheduler saw of all of them; NULL where there was no probe. */
 static int join_scheduled(const struct gd_session_model *session, struct gd_process_model *merged)
 {
@@ -57,9 +74,12 @@ static int join_scheduled(const struct gd_session_model *session, struct gd_proc
 	for (size_t i = 0; i < session->process_count; i++) {
 		const struct gd_scheduled *one = session->processes[i].scheduled;
 
-		for (unsigned int cause = 0; one && cause < GD_CAUSE_MAX; cause++)
+		for (unsigned int cause = 0; one && cause < GD_CAUSE_MAX; cause++) {
 			sum->explained_s[cause] += one->explained_s[cause];
+			sum->explained_blocks[cause] += one->explained_blocks[cause];
+		}
 	}
+	merge_outside(session, merged);
 	merged->scheduled = session->probe ? sum : NULL;
 	return 0;
 }

@@ -75,6 +75,26 @@ static double at_once(const struct gd_facts *f)
 	return f->outside >= f->sleeping ? f->overlap : f->sleepers;
 }
 
+/*
+ * No agent said which locks its threads wait for, or what its processes wait for of each other: a
+ * lock, a limit and an idle pool look the same.
+ */
+static bool is_hidden_from_outside(const struct gd_facts *f)
+{
+	bool computing = class_of(f) == GD_VERDICT_COMPUTING;
+
+	if (!f->from_outside)
+		return false;
+	if (computing && f->is_tree && f->cpu_per_block_s < TINY_TASK_S)
+		return true;
+	if (computing)
+		return f->gil_share < 0.5 && f->running <= SERIAL && f->in_futex >= 0.5;
+	if (f->child >= 0.5 || (f->is_tree && f->sleeping >= 0.5))
+		return true;
+	/* One waits for the end of the others, as a rule. */
+	return f->in_futex >= (at_once(f) >= OVERLAPPED ? 1.5 : 0.5);
+}
+
 /* Work goes on in one thread at a time while others wait for a lock. */
 static bool is_one_lock(const struct gd_facts *f)
 {
@@ -274,6 +294,8 @@ static const struct rule rules[] = {
 	{ "one-lock",         is_one_lock,           GD_ACTION_FIX_LOCK,       { 0 },                            EV(LOCK) | EV(COMPUTING) | EV(WAITING) },
 	/* proved by spin, flipped by crunch-serial */
 	{ "spin",             is_spin,               GD_ACTION_FIX_SPIN,       { 0 },                            EV(YIELDS) | EV(COMPUTING) },
+	/* proved by test_a_lock_seen_from_outside, flipped by fetch-serial */
+	{ "from-outside",     is_hidden_from_outside, GD_ACTION_CANNOT_SAY,    { 0 },                            EV(IN_FUTEX) | EV(CHILD) },
 	/* proved by pool-tiny, flipped by crunch-processes */
 	{ "tiny-tasks",       has_tiny_tasks,        GD_ACTION_LARGER_TASKS,   { GD_ACTION_THREADS },            EV(PIPE_CALLS) | EV(COMPUTING) },
 	/* proved by pool-huge, flipped by crunch-processes */
@@ -383,6 +405,8 @@ double gd_verdict_value(const struct gd_facts *f, enum gd_evidence evidence)
 		return f->outside_processes;
 	case GD_EVIDENCE_UNFOLLOWED:
 		return f->unfollowed;
+	case GD_EVIDENCE_IN_FUTEX:
+		return f->in_futex;
 	case GD_EVIDENCE_COUNT:
 		break;
 	}
@@ -555,26 +579,4 @@ struct gd_verdict gd_verdict_judge(const struct gd_facts *facts)
 	verdict.reason_count = list(facts, rule->reasons, verdict.reasons);
 	verdict.ruled_out_count = list(facts, ruled_out, verdict.ruled_out);
 	return verdict;
-}
-
-/* ---- Ceilings -------------------------------------------------------------------------------- */
-
-/*
- * Of a run of length 1: computing with the GIL held is serial in threads, all computing is bounded
- * by the CPUs, waits by nothing that we know.
- */
-struct gd_ceilings gd_verdict_ceilings(const struct gd_facts *facts)
-{
-	double cpu = facts->computing * facts->running;
-	double gil = facts->gil_share * cpu;
-	double by_cpus = facts->cpus > 0 ? cpu / facts->cpus : cpu;
-	struct gd_ceilings ceilings = { NAN, NAN, NAN };
-
-	if (facts->active_s <= 0)
-		return ceilings;
-	ceilings.threads = fmax(gil, by_cpus) > 0 ? 1 / fmax(gil, by_cpus) : INFINITY;
-	ceilings.processes = by_cpus > 0 ? 1 / by_cpus : INFINITY;
-	if (facts->is_python)
-		ceilings.asyncio = facts->computing > 0 ? 1 / facts->computing : INFINITY;
-	return ceilings;
 }

@@ -57,6 +57,7 @@ enum gd_confidence { GD_CONFIDENCE_LOW, GD_CONFIDENCE_MEDIUM, GD_CONFIDENCE_HIGH
 	X(PIPE_BYTES, "pipe_bytes_per_cpu_s", "bytes/s")                                           \
 	X(PROCESSES, "processes_waiting", "processes")                                             \
 	X(UNFOLLOWED, "unfollowed_cpus", "cpus")                                                   \
+	X(IN_FUTEX, "threads_in_futex", "threads")                                                 \
 	X(CPUS, "cpus", "cpus")
 
 #define GD_EVIDENCE_NUMBER_(symbol, id, unit) GD_EVIDENCE_##symbol,
@@ -87,13 +88,7 @@ struct gd_verdict {
 	size_t ruled_out_count;
 };
 
-/* What no number of workers can exceed, as a speed-up; NAN: not applicable. */
-struct gd_ceilings {
-	double threads, processes, asyncio;
-};
-
 struct gd_verdict gd_verdict_judge(const struct gd_facts *facts);
-struct gd_ceilings gd_verdict_ceilings(const struct gd_facts *facts);
 
 /* More waits at once than there were may be of use, as far as this side is concerned. */
 bool gd_verdict_has_room(const struct gd_facts *facts);

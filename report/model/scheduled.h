@@ -19,6 +19,7 @@ struct gd_scheduled {
 	double delay_s[GD_CAUSE_MAX];
 	double preempted_s[GD_CAUSE_MAX];
 	double explained_s[GD_CAUSE_MAX]; /* where no wrapper stood: by system call */
+	uint64_t explained_blocks[GD_CAUSE_MAX];
 	uint64_t blocks[GD_CAUSE_MAX];
 	uint64_t woken_by[GD_WOKEN_COUNT][GD_CAUSE_MAX];
 	uint64_t switches;

@@ -190,6 +190,7 @@ static void add_cause(struct gd_scheduled *to, const struct gd_probed_cause *row
 	to->delay_s[row->cause] += seconds(sums->delay_ns);
 	to->preempted_s[row->cause] += seconds(sums->preempted_ns);
 	to->explained_s[row->cause] += seconds(sums->explained_ns);
+	to->explained_blocks[row->cause] += sums->explained_blocks;
 	to->blocks[row->cause] += sums->blocks;
 	for (unsigned int k = 0; k < GD_WOKEN_COUNT; k++)
 		to->woken_by[k][row->cause] += sums->woken_by[k];
@@ -291,6 +292,22 @@ static int load_facts(struct load *load)
 	return 0;
 }
 
+/* What an interpreter did that no agent is in. */
+static int load_python(const struct load *load)
+{
+	struct gd_places *places;
+	int err = gd_load_places(load->file, load->pool, &places);
+
+	for (uint32_t i = 0; !err && i < load->image_count; i++) {
+		err = gd_load_probed_gil(load->file, load->pool, load->images[i], load->copied_s,
+					 load->facts.lost[GD_PROBED_LOST_GILS], load->processes[i]);
+		if (!err)
+			err = gd_load_probed_samples(load->file, load->pool, places,
+						     load->images[i], load->processes[i]);
+	}
+	return err;
+}
+
 int gd_load_probed(int folder, struct gd_session_model *session)
 {
 	struct load load = { .session = session,
@@ -317,9 +334,8 @@ int gd_load_probed(int folder, struct gd_session_model *session)
 		load_causes(&load);
 		fill_processes(&load);
 	}
-	for (uint32_t i = 0; !err && load.is_alone && i < load.image_count; i++)
-		err = gd_load_probed_gil(&file, load.pool, load.images[i], load.copied_s,
-					 load.facts.lost[GD_PROBED_LOST_GILS], load.processes[i]);
+	if (!err && load.is_alone)
+		err = load_python(&load);
 	for (uint32_t i = 0; !err && i < load.image_count; i++)
 		if (load.processes[i])
 			err = gd_load_blocks(&file, load.pool, load.images[i], &stacks,

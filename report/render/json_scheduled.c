@@ -104,7 +104,8 @@ json_t *gd_json_probe(const struct gd_analysis *analysis)
 	if (!probe)
 		return json_null();
 	return json_pack(
-		"{s:o, s:b, s:{s:o, s:o, s:o, s:o, s:o, s:o}, s:{s:o, s:o, s:o, s:o}, s:o, s:o, "
+		"{s:o, s:b, s:{s:o, s:o, s:o, s:o, s:o, s:o, s:o}, s:{s:o, s:o, s:o, s:o}, s:o, "
+		"s:o, "
 		"s:o, "
 		"s:o, s:{s:o, s:o, s:o}, s:{s:o, s:o}}",
 		"cpu_s", gd_json_number(probe->cpu_s), "complete", (int)probe->is_complete, "lost",
@@ -113,7 +114,8 @@ json_t *gd_json_probe(const struct gd_analysis *analysis)
 		gd_json_integer(probe->lost[GD_PROBED_LOST_IMAGES]), "waits",
 		gd_json_integer(probe->lost[GD_PROBED_LOST_WAITS]), "stacks",
 		gd_json_integer(probe->lost[GD_PROBED_LOST_STACKS]), "gils",
-		gd_json_integer(probe->lost[GD_PROBED_LOST_GILS]), "slots", "read",
+		gd_json_integer(probe->lost[GD_PROBED_LOST_GILS]), "samples",
+		gd_json_integer(probe->lost[GD_PROBED_LOST_SAMPLES]), "slots", "read",
 		gd_json_integer(analysis->crosscheck.slots_read), "none",
 		gd_json_integer(probe->slots_none), "faulted",
 		gd_json_integer(probe->slots_faulted), "wrong", gd_json_integer(probe->slots_wrong),

@@ -113,8 +113,12 @@ static void print_crosscheck(const struct gd_page *page, const struct gd_crossch
 	gd_page_wrap(page, line, 11);
 }
 
-/* Where it blocked without a wrapper: the longest of what the probe saw. */
-static void print_unseen(const struct gd_page *page, const struct gd_process_model *process)
+/*
+ * Where it blocked without a wrapper: the longest of what the probe saw.  What is longer than all
+ * that is unseen was explained.
+ */
+static void print_unseen(const struct gd_page *page, const struct gd_process_model *process,
+			 double unseen_s)
 {
 	const struct gd_block_model *most = NULL;
 	char place[80] = "", blocked[24];
@@ -123,6 +127,7 @@ static void print_unseen(const struct gd_page *page, const struct gd_process_mod
 		const struct gd_block_model *block = &process->blocks[i];
 
 		if ((block->cause <= GD_CAUSE_CPU_FREE || block->cause == GD_PROBED_NO_SLOT) &&
+		    block->blocked_s < 1.001 * unseen_s &&
 		    (!most || block->blocked_s > most->blocked_s))
 			most = block;
 	}
@@ -171,7 +176,7 @@ static void print_doubts(const struct gd_page *page, const struct gd_analysis *a
 		fprintf(page->out,
 			"unseen: %s of thread time off the CPU where no wrapper stands\n",
 			gd_page_time(unseen_s, buf));
-		print_unseen(page, process);
+		print_unseen(page, process, unseen_s);
 	}
 	print_probe_doubts(page, analysis->session->probe);
 	if (lost)

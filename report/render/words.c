@@ -141,6 +141,15 @@ static void waiting_headline(const struct gd_facts *f, char *buf, size_t size)
 			 percent(f->outside + f->child + f->sleeping));
 }
 
+/* Not judged though it did enough: from outside. */
+static bool is_hidden(const struct gd_verdict *verdict)
+{
+	for (size_t i = 0; i < verdict->reason_count; i++)
+		if (verdict->reasons[i].evidence == GD_EVIDENCE_IN_FUTEX)
+			return true;
+	return false;
+}
+
 void gd_words_headline(const struct gd_judged *judged, char *buf, size_t size_bytes)
 {
 	const struct gd_facts *f = &judged->facts;
@@ -168,7 +177,12 @@ void gd_words_headline(const struct gd_judged *judged, char *buf, size_t size_by
 	case GD_VERDICT_UNKNOWN:
 		break;
 	}
-	if (f->unknown >= 0.2)
+	if (is_hidden(&judged->verdict))
+		snprintf(buf, size_bytes, "%s",
+			 f->is_tree || f->child >= 0.5
+				 ? "CANNOT SAY: its processes wait for each other."
+				 : "CANNOT SAY: its threads wait for each other.");
+	else if (f->unknown >= 0.2)
 		snprintf(buf, size_bytes,
 			 "CANNOT SAY: %.0f %% of the time it was off the CPU, unseen.",
 			 percent(f->unknown));
@@ -277,7 +291,9 @@ void gd_words_advice(const struct gd_judged *judged, const struct gd_advice *adv
 		break;
 	}
 	snprintf(buf, size_bytes, "%s",
-		 f->unknown >= 0.2
+		 is_hidden(&judged->verdict)
+			 ? "run it with gildiag run: the agent in it knows what for"
+		 : f->unknown >= 0.2
 			 ? "it waits where gildiag has no wrapper (inside libc or static code)"
 			 : "run it longer, or with more work");
 }
@@ -358,6 +374,9 @@ static const char *why(const struct gd_verdict *verdict, const struct gd_facts *
 	case GD_ACTION_LOOK_IN_CHILD:
 		return "This process only waits for it; several children at once would overlap.";
 	case GD_ACTION_CANNOT_SAY:
+		if (is_hidden(verdict))
+			return "From outside a lock, a limit and a pool without work look the "
+			       "same.";
 		return f->unknown >= 0.2 ? "Of those waits nothing is known but how long they took."
 					 : "So few looks make no verdict that would stand.";
 	}
@@ -396,6 +415,7 @@ void gd_words_evidence(const struct gd_reason *reason, char *buf, size_t size_by
 		[GD_EVIDENCE_PIPE_CALLS] = "%.2g s of CPU per use of a pipe",
 		[GD_EVIDENCE_PIPE_BYTES] = "%.3g bytes through pipes per second of CPU",
 		[GD_EVIDENCE_PROCESSES] = "%.1f processes waiting at once",
+		[GD_EVIDENCE_IN_FUTEX] = "%.1f threads waiting for others",
 		[GD_EVIDENCE_UNFOLLOWED] = "%.2f CPUs used by children not followed",
 	};
 	bool is_share = strcmp(gd_words_evidence_unit(reason->evidence), "share") == 0;

@@ -73,6 +73,42 @@ def watch(command, form, cwd=WORKLOADS, timeout=60, stdin=subprocess.DEVNULL, ro
                       reported.stderr.decode("utf-8", "replace"))
 
 
+# What a program is kept at until somebody looks at it from outside; then it runs as ever.
+GATE = """import runpy, sys
+print("up", flush=True)
+sys.stdin.readline()
+sys.argv = sys.argv[1:]
+if sys.argv[0] == "-m":
+    sys.argv = sys.argv[1:]
+    runpy.run_module(sys.argv[0], run_name="__main__", alter_sys=True)
+else:
+    sys.path[0] = __import__("os").path.dirname(sys.argv[0])
+    runpy.run_path(sys.argv[0], run_name="__main__")
+"""
+SHELL_GATE = ["sh", "-c", "echo up; read go; exec \"$@\"", "sh"]
+
+
+def watch_from_outside(command, is_python, cwd=WORKLOADS, timeout=60):
+    """Runs command without an agent, with gildiag record -p on it from before its first line on."""
+    words = [command[0], "-c", GATE, *command[1:]] if is_python else [*SHELL_GATE, *command]
+    with tempfile.TemporaryDirectory() as folder, subprocess.Popen(
+            words, cwd=cwd, env=clean_environment(), stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE) as target:
+        recording = os.path.join(folder, "recording")
+        target.stdout.readline()
+        with subprocess.Popen([TOOL, "record", "-o", recording, "-p", str(target.pid)], stderr=subprocess.PIPE,
+                              env=clean_environment()) as recorder:
+            while not os.path.exists(os.path.join(recording, "probe")) and recorder.poll() is None:
+                time.sleep(0.001)
+            out, err = target.communicate(b"go\n", timeout=timeout)
+            recorder.wait(timeout)
+            said = recorder.stderr.read().decode()
+        reported = subprocess.run([TOOL, "report", "-f", "json", recording], env=clean_environment(),
+                                  stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=timeout)
+        report = json.loads(reported.stdout) if reported.returncode == 0 else None
+        return Result(target.returncode, out, err, report, said + reported.stderr.decode("utf-8", "replace"))
+
+
 class Trial:
     """One program in one form, in a new folder of its own; the recording lies in gildiag.data there.
 

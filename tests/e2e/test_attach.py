@@ -88,6 +88,56 @@ class Attach(unittest.TestCase):
                                                                      "gil": "on"})
                 self.assertIsNone(target.poll())
 
+    def test_a_lock_seen_from_outside(self):
+        code = ("import threading, time\nlock = threading.Lock()\ndef f():\n    while True:\n        with lock: time.sleep(0.01)\n"
+                "[threading.Thread(target=f).start() for _ in range(4)]; print('up', flush=True)\n")
+        target = self.start([sys.executable, "-c", code])
+        target.stdout.readline()
+        recording, _ = self.record(target.pid, "-d", "0.8")
+        report = self.report(recording)
+        self.assertEqual((report["verdict"]["class"], report["verdict"]["rule"]), ("unknown", "from-outside"))
+        self.assertEqual(report["recommendation"]["action"], "cannot-say")
+        text = subprocess.run([gildiag.TOOL, "report", recording], stdout=subprocess.PIPE, check=True).stdout.decode()
+        self.assertIn("CANNOT SAY: its threads wait for each other.", text)
+        self.assertIn("gildiag run", text)
+
+    def lines(self, report, cause):
+        """Seconds by innermost line of the stacks that waited for it, of code given with -c."""
+        seen = {}
+        for stack in report["stacks"]:
+            frame = stack["frames"][0]
+            if stack["cause"] == cause and frame["file"] == "<string>":
+                seen[frame["line"]] = seen.get(frame["line"], 0) + stack["wait_s"]
+        return seen
+
+    def test_who_hangs_since_before_has_a_line(self):
+        code = ("import socket, threading\na, b = socket.socketpair()\n"
+                "def f():\n    a.recv(1)\nthreading.Thread(target=f).start()\n"
+                "print('up', flush=True)\n\nb.recv(1)\n")
+        target = self.start([sys.executable, "-c", code])
+        target.stdout.readline()
+        time.sleep(0.2)
+        recording, _ = self.record(target.pid, "-d", "0.5")
+        self.assertEqual(sorted(self.lines(self.report(recording), "recv")), [4, 8])
+
+    def test_who_blocks_very_often_is_walked_now_and_then_without_bias(self):
+        code = ("import socket, threading\na, b = socket.socketpair()\n"
+                "def echo():\n    while True:\n        b.send(b.recv(1))\n"
+                "threading.Thread(target=echo).start()\nprint('up', flush=True)\n"
+                "while True:\n    a.send(b'x'); a.recv(1)\n    a.send(b'x')\n    a.recv(1)\n")
+        target = self.start([sys.executable, "-c", code])
+        target.stdout.readline()
+        recording, _ = self.record(target.pid, "-d", "1")
+        report = self.report(recording)
+        samples = [stack for stack in report["stacks"] if stack["cause"] == "recv"]
+        waits = sum(thread["scheduler"]["causes"]["no_slot"]["blocks"] for thread in report["threads"])
+        self.assertLess(sum(stack["samples"] for stack in samples), 0.5 * waits)
+        seen = self.lines(report, "recv")
+        self.assertGreater(seen[9], 0.7 * seen[11])  # the same waits, on two lines
+        self.assertLess(seen[9], seen[11] / 0.7)
+        all_s = sum(thread["scheduler"]["explained"]["recv"] for thread in report["threads"])
+        self.assertLess(abs(sum(seen.values()) - all_s), 0.2 * all_s)
+
     def test_a_cold_read_waits_for_a_file(self):
         code = ("import os, sys, time\nfile = os.open(sys.argv[1], os.O_RDONLY)\nprint('up', flush=True)\n"
                 "while True:\n    os.posix_fadvise(file, 0, 0, os.POSIX_FADV_DONTNEED)\n"

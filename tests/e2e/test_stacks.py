@@ -7,6 +7,7 @@ import re
 import unittest
 
 import gildiag
+import probe
 import pythons
 
 FOUND = pythons.supported(pythons.find())
@@ -28,7 +29,11 @@ TRIES = 3  # for times, which neighbours disturb; the stacks must be right in ea
 class AgainstThePrograms(unittest.TestCase):
     def measure(self, python, form, words):
         """What the program says of itself, and what gildiag saw of its sleeps and of its waits for the GIL."""
-        result = gildiag.watch([python.path, "stacks.py"] + words, form)
+        command = [python.path, "stacks.py"] + words
+        if form == "attach":
+            result = gildiag.watch_from_outside(command, True)
+        else:
+            result = gildiag.watch(command, form)
         self.assertEqual((result.code, result.err), (0, b""))
         truth = collections.Counter()
         for seconds, stack in json.loads(result.out):
@@ -62,6 +67,15 @@ class AgainstThePrograms(unittest.TestCase):
             running = [pool.submit(self.check, *case) for case in cases]
         for (python, form, words), done in zip(cases, running):
             with self.subTest(python=str(python), form=form, words=words):
+                done.result()
+
+    @unittest.skipIf(probe.why_not(), probe.why_not())
+    def test_stacks_seen_from_outside_are_the_program_s_own(self):
+        cases = [(python, "attach", words) for python in FOUND for words in ([], ["threads"])]
+        with concurrent.futures.ThreadPoolExecutor(4) as pool:
+            running = [pool.submit(self.check, *case) for case in cases]
+        for (python, _, words), done in zip(cases, running):
+            with self.subTest(python=str(python), words=words):
                 done.result()
 
     def test_the_report_names_the_line_that_waits(self):

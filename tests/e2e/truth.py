@@ -1,6 +1,8 @@
 """The truth table: every workload, on every Python found, in both forms.
 
-    truth.py [--rounds N] [NAME...]
+    truth.py [--rounds N] [--attach] [NAME...]
+
+With --attach nothing is preloaded: the eBPF probe looks from outside, and may say that it cannot say.
 """
 import argparse
 import collections
@@ -17,15 +19,21 @@ import neighbours
 import pythons
 
 QUIET_AT_ONCE = 4  # of those that hardly compute
+ATTACH = "attach"
 
 
 class Row:
     def __init__(self, line):
-        self.name, runner, self.command, classes, actions = line.rstrip("\n").split("\t")
+        self.name, runner, self.command, *answers = line.rstrip("\n").split("\t")
         self.at_once = QUIET_AT_ONCE if runner.endswith("+") else os.cpu_count() if runner.endswith("*") else 1
         self.is_starved = runner.endswith("!")
         self.runner = runner.rstrip("+*!")
-        self.classes, self.actions = classes.split(","), actions.split(",")
+        self.classes, self.actions = (answer.split(",") for answer in answers[:2])
+        self.classes_outside, self.actions_outside = (answer.split(",") for answer in answers[-2:])
+
+    def answers(self, form):
+        """The classes and the actions that are right."""
+        return (self.classes_outside, self.actions_outside) if form == ATTACH else (self.classes, self.actions)
 
     def words(self, python):
         words = self.command.replace("{ex}", gildiag.EXAMPLES).split()
@@ -53,48 +61,58 @@ def burners(count):
             one.wait()
 
 
-def ask(row, python, form, rules):
-    """None when it is right, else what it said.  Adds the rule that spoke to rules."""
+def watch(row, python, form):
     with burners(2 * os.cpu_count() if row.is_starved else 0):
+        if form == ATTACH:
+            return gildiag.watch_from_outside(row.words(python), row.runner == "py")
         # Without the eBPF probe: the verdict must be right where nobody has the rights for it.
-        result = gildiag.watch(row.words(python), form, root=python and python.root, options=["--probe=off"])
-    if result.code != 0:
-        return "the program failed (%d): %s" % (result.code, result.err.decode()[-300:])
-    if result.report is None:
-        return "no report: " + result.message
-    verdict, advice = result.report["verdict"], result.report["recommendation"]
-    if verdict["class"] in row.classes and advice["action"] in row.actions:
-        rules.append(verdict["rule"])
-        return None
-    reasons = ", ".join(reason["text"] for reason in verdict["reasons"] + verdict["ruled_out"])
-    return "%s/%s (%s; %s; %s)" % (verdict["class"], advice["action"], verdict["rule"],
-                                   verdict["confidence"], reasons)
+        return gildiag.watch(row.words(python), form, root=python and python.root, options=["--probe=off"])
 
 
 class Table:
     """Runs rows and keeps score."""
 
-    def __init__(self, pythons_found):
-        self.pythons, self.runs, self.missed, self.wrong = pythons_found, 0, 0, []
+    def __init__(self, pythons_found, forms=gildiag.FORMS):
+        self.pythons, self.forms = pythons_found, forms
+        self.runs, self.missed, self.silent, self.wrong = 0, 0, [], []
         self.rules = collections.defaultdict(list)  # that spoke, by row, where the answer was right
+
+    def ask(self, row, python, form):
+        """None when it is right, else what it said.  Notes the rule that spoke."""
+        result = watch(row, python, form)
+        if result.code != 0:
+            return "the program failed (%d): %s" % (result.code, result.err.decode()[-300:])
+        if result.report is None:
+            return "no report: " + result.message
+        verdict, advice = result.report["verdict"], result.report["recommendation"]
+        classes, actions = row.answers(form)
+        is_right = verdict["class"] in classes and advice["action"] in actions
+        is_silent = form == ATTACH and (verdict["class"] == "unknown" or advice["action"] == "cannot-say")
+        if is_silent and not is_right:
+            self.silent.append((row.name, python, form))
+        if is_right or is_silent:
+            self.rules[row.name].append(verdict["rule"])
+            return None
+        reasons = ", ".join(reason["text"] for reason in verdict["reasons"] + verdict["ruled_out"])
+        return "%s/%s (%s; %s; %s)" % (verdict["class"], advice["action"], verdict["rule"],
+                                       verdict["confidence"], reasons)
 
     def cell(self, row, python, form):
         def note(said):
             self.missed += 1
             print("  missed: %s %s %s: %s" % (row.name, python and python.version, form, said), flush=True)
 
-        said = neighbours.ask_until_believed(
-            lambda: ask(row, python, form, self.rules[row.name]), note)
-        if said is not None:
-            self.wrong.append("%s on %s, %s: %s, not %s/%s" % (
-                row.name, python and python.version, form, said, "|".join(row.classes),
-                "|".join(row.actions)))
+        said = neighbours.ask_until_believed(lambda: self.ask(row, python, form), note)
         self.runs += 1
-        return "." if said is None else "X"
+        if said is None:
+            return "?" if (row.name, python, form) in self.silent else "."
+        self.wrong.append("%s on %s, %s: %s, not %s/%s" % (
+            row.name, python and python.version, form, said, *map("|".join, row.answers(form))))
+        return "X"
 
     def cells(self, row):
         return [(row, python, form) for python in (self.pythons if row.runner != "c" else [None])
-                for form in gildiag.FORMS]
+                for form in self.forms]
 
     def run(self, rows):
         """One after the other where they need the machine, some at a time where they do not."""
@@ -125,18 +143,22 @@ def check_proofs(said):
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--rounds", type=int, default=1)
+    parser.add_argument("--attach", action="store_true")
     parser.add_argument("names", nargs="*")
     options = parser.parse_args()
     rows = [row for row in read_table() if not options.names or row.name in options.names]
-    table, began = Table(pythons.supported(pythons.find())), time.time()
+    table = Table(pythons.supported(pythons.find()), (ATTACH,) if options.attach else gildiag.FORMS)
+    began = time.time()
     print("truth: %d rows on %s" % (len(rows), ", ".join(map(str, table.pythons))), flush=True)
     for _ in range(options.rounds):
         table.run(rows)
-    table.wrong += check_proofs(table.rules)
+    if not options.attach:
+        table.wrong += check_proofs(table.rules)
     for text in table.wrong:
         print("WRONG " + text)
-    print("truth: %d of %d right, %d tries missed, %.0f s" % (
-        table.runs - len(table.wrong), table.runs, table.missed, time.time() - began))
+    print("truth: %d of %d right, %d could not say, %d tries missed, %.0f s" % (
+        table.runs - len(table.wrong) - len(table.silent), table.runs, len(table.silent), table.missed,
+        time.time() - began))
     return 1 if table.wrong or not table.runs else 0
 
 

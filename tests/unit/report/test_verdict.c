@@ -2,6 +2,7 @@
 /*
  * Rows of facts and what must be said of them: each rule, and its neighbours across the threshold.
  */
+#include <ceilings.h>
 #include <string.h>
 #include <unit/cmocka_begin.h>
 #include <verdict.h>
@@ -28,6 +29,18 @@ static const struct row rows[] = {
 	  { BASE, .cpus = 1, .computing = 1, .gil_share = 1 }, GD_VERDICT_COMPUTING, GD_ACTION_LEAVE },
 	{ "computing without the GIL in one thread wants threads",
 	  { BASE, .computing = 1, .gil_share = 0.02 }, GD_VERDICT_COMPUTING, GD_ACTION_THREADS },
+	{ "from outside a program whose threads wait for each other is not judged",
+	  { BASE, .from_outside = true, .has_picture = false, .outside = 1, .overlap = 1, .in_futex = 1 }, GD_VERDICT_UNKNOWN, GD_ACTION_CANNOT_SAY },
+	{ "from outside one thread that waits is judged like any other",
+	  { BASE, .from_outside = true, .has_picture = false, .outside = 1, .overlap = 1, .in_futex = 0.1 }, GD_VERDICT_WAITING, GD_ACTION_THREADS },
+	{ "from outside one thread may wait for the end of those that overlap",
+	  { BASE, .from_outside = true, .has_picture = false, .outside = 1, .overlap = 8, .in_futex = 1 }, GD_VERDICT_WAITING, GD_ACTION_LEAVE },
+	{ "from outside many that wait for those that overlap may wait for a place",
+	  { BASE, .from_outside = true, .has_picture = false, .outside = 1, .overlap = 3, .in_futex = 6 }, GD_VERDICT_UNKNOWN, GD_ACTION_CANNOT_SAY },
+	{ "from outside who computes with the GIL is judged, whoever waits",
+	  { BASE, .from_outside = true, .has_picture = false, .computing = 1, .gil_share = 1, .in_futex = 6 }, GD_VERDICT_COMPUTING, GD_ACTION_PROCESSES },
+	{ "from outside processes that wake each other all the time are not judged",
+	  { BASE, .from_outside = true, .has_picture = false, .is_tree = true, .computing = 1, .cpu_per_block_s = 10e-6 }, GD_VERDICT_UNKNOWN, GD_ACTION_CANNOT_SAY },
 	{ "computing on all CPUs is left alone",
 	  { BASE, .computing = 1, .gil_share = 0.02, .running = 1.9, .wanting = 1.95 }, GD_VERDICT_COMPUTING, GD_ACTION_LEAVE },
 	{ "an unknown GIL does not keep processes from being advised",
@@ -162,10 +175,10 @@ static void ceilings_are_what_no_number_of_workers_can_exceed(void **state)
 				  .overlap = 1 };
 
 	(void)state;
-	assert_true(gd_verdict_ceilings(&gil).threads == 1.0);
-	assert_true(gd_verdict_ceilings(&gil).processes == 2.0);
-	assert_true(gd_verdict_ceilings(&mixed).threads == 4.0);
-	assert_true(gd_verdict_ceilings(&mixed).processes == 8.0);
+	assert_true(gd_ceilings_find(&gil).threads == 1.0);
+	assert_true(gd_ceilings_find(&gil).processes == 2.0);
+	assert_true(gd_ceilings_find(&mixed).threads == 4.0);
+	assert_true(gd_ceilings_find(&mixed).processes == 8.0);
 }
 
 /* But for a lock under the GIL: that is ruled out as the limit, not as a fact. */

@@ -1,0 +1,148 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * From the current thread to its Python frames, as gd_cpython_walk() does it elsewhere: what is read
+ * is a guess until the code objects turn out to be some.
+ */
+#ifndef GD_BPF_PYTHON_WALK_H
+#define GD_BPF_PYTHON_WALK_H
+
+#include "tables.h"
+
+#define CHAIN_MAX    96 /* frames that are looked at, the interpreter's own included */
+#define THREADS_MAX  64 /* thread states that are looked at, the youngest first */
+#define BYTECODE_MAX 0x1000000
+
+/* From 3.12 on the chain holds frames of the interpreter itself. */
+#define OWNER_OF_INTERPRETER 3
+
+struct gd_python_layout gd_python;
+
+struct scratch {
+	struct gd_python_stack stack;
+	__u64 words[GD_PYTHON_FRAME_BYTES / sizeof(__u64)]; /* of the frame that is looked at */
+};
+
+/* ---- Reading --------------------------------------------------------------------------------- */
+
+static __always_inline __u64 read_word(__u64 address)
+{
+	__u64 word = 0;
+
+	bpf_probe_read_user(&word, sizeof(word), (void *)address);
+	return word; /* where it cannot be read 0, which is nothing that is looked for */
+}
+
+/* A field of the frame that was read; the offset is the loader's. */
+static __always_inline __u64 field(const struct scratch *scratch, __u32 offset)
+{
+	__u64 word =
+		scratch->words[offset / sizeof(__u64) % (sizeof(scratch->words) / sizeof(__u64))];
+
+	return word >> offset % sizeof(__u64) * 8;
+}
+
+/* ---- The thread state ------------------------------------------------------------------------ */
+
+/* It names its thread by what pthread_self() returns: on x86-64 the thread pointer. */
+static __always_inline _Bool is_of(__u64 tstate, __u64 thread)
+{
+	return tstate && read_word(tstate + gd_python.offsets.tstate_thread_id) == thread;
+}
+
+static __noinline __u64 search_tstate(struct task_struct *task)
+{
+	__u64 thread = task->thread.fsbase, tstate = read_word(gd_python.threads);
+
+	for (int i = 0; i < THREADS_MAX && tstate; i++) {
+		if (is_of(tstate, thread))
+			return tstate;
+		tstate = read_word(tstate + gd_python.tstate_next);
+	}
+	return 0;
+}
+
+/* A thread that never runs Python is searched for ever more rarely. */
+static __always_inline __u64 find_tstate(struct gd_task_python *python, struct task_struct *task)
+{
+	if (is_of(python->tstate, task->thread.fsbase))
+		return python->tstate;
+	python->tstate = 0;
+	python->searches++;
+	if (python->searches & (python->searches - 1))
+		return 0;
+	python->tstate = search_tstate(task);
+	if (python->tstate)
+		python->searches = 0;
+	return python->tstate;
+}
+
+/* ---- The walk -------------------------------------------------------------------------------- */
+
+static __always_inline __u64 first_frame(__u64 tstate)
+{
+	const struct gd_cpython_offsets *o = &gd_python.offsets;
+	__u64 frame = read_word(tstate + o->tstate_frame);
+
+	return o->cframe_frame == GD_OFFSET_NONE || !frame ? frame
+							   : read_word(frame + o->cframe_frame);
+}
+
+/* Adds the frame in scratch; false: it is none, and so is the stack. */
+static __always_inline _Bool add_frame(struct scratch *scratch, __u64 *hash)
+{
+	const struct gd_cpython_offsets *o = &gd_python.offsets;
+	__u64 code = field(scratch, o->frame_code);
+	__u32 at = scratch->stack.count;
+	__s64 instr;
+
+	if (o->version >= 0x030d)
+		code &= ~7ull; /* a tagged reference (_PyStackRef) */
+	if (!code || read_word(code + o->object_type) != gd_python.code_type)
+		return 0;
+	if (o->frame_instr_unit)
+		instr = (__s64)(__s32)field(scratch, o->frame_instr) * o->frame_instr_unit;
+	else
+		instr = (__s64)(field(scratch, o->frame_instr) - code - o->code_adaptive);
+	if (instr < -2 || instr >= BYTECODE_MAX || at >= GD_STACK_DEPTH)
+		return 0;
+	scratch->stack.codes[at] = code;
+	scratch->stack.instrs[at] = (__s32)instr;
+	scratch->stack.count = at + 1;
+	*hash = (*hash ^ code) * 0x9e3779b97f4a7c15ull;
+	*hash = (*hash ^ *hash >> 29 ^ (__u64)instr) * 0x9e3779b97f4a7c15ull;
+	return 1;
+}
+
+static __always_inline _Bool is_interpreters_own(const struct scratch *scratch)
+{
+	const struct gd_cpython_offsets *o = &gd_python.offsets;
+
+	return o->version >= 0x030c && (__u8)field(scratch, o->frame_owner) >= OWNER_OF_INTERPRETER;
+}
+
+/* The hash of the frames, which are left in scratch; 0: no stack. */
+static __noinline __u64 walk(struct scratch *scratch, __u64 tstate)
+{
+	__u64 frame = first_frame(tstate), hash = 0;
+	__u32 bytes = gd_python.frame_bytes;
+
+	if (!bytes || bytes > sizeof(scratch->words))
+		return 0;
+	scratch->stack.count = 0;
+	scratch->stack.is_cut = 0;
+	for (int i = 0; i < CHAIN_MAX && frame; i++) {
+		if (bpf_probe_read_user(scratch->words, bytes, (void *)frame))
+			return 0;
+		frame = field(scratch, gd_python.offsets.frame_back);
+		if (is_interpreters_own(scratch))
+			continue;
+		if (!add_frame(scratch, &hash))
+			return 0;
+		if (scratch->stack.count == GD_STACK_DEPTH)
+			break;
+	}
+	scratch->stack.is_cut = frame != 0;
+	return scratch->stack.count ? hash | 1 : 0;
+}
+
+#endif

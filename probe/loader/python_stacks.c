@@ -1,0 +1,335 @@
+/* SPDX-License-Identifier: MIT */
+#include "python_stacks.h"
+#include <runtime/cpython_names.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define TEXT_BYTES_MAX (1u << 20)
+#define FRAMES_MAX     16384
+#define THREADS_MAX    4096 /* thread states that are looked at */
+
+/* ---- Names ----------------------------------------------------------------------------------- */
+
+/* Where a text stands from now on; 0: no room. */
+static uint32_t add_text(struct gd_python_stacks *stacks, const char *text)
+{
+	size_t bytes = strlen(text) + 1;
+	uint32_t first = (uint32_t)stacks->texts.count;
+
+	for (size_t i = 0; i < bytes; i++) {
+		char *byte = gd_rows_add(&stacks->texts, 1, TEXT_BYTES_MAX);
+
+		if (!byte)
+			return 0;
+		*byte = text[i];
+	}
+	return first;
+}
+
+/* A frame of the same code has the same texts. */
+static bool add_texts(struct gd_python_stacks *stacks, uint64_t code,
+		      const struct gd_cpython_names *names, struct gd_frame *frame)
+{
+	const struct gd_cpython_frame *codes = stacks->codes.rows;
+	const struct gd_frame *frames = stacks->frames.rows;
+	const char *texts = stacks->texts.rows;
+
+	for (size_t i = stacks->frames.count; i-- > 0;) {
+		if (codes[i].code != code || strcmp(texts + frames[i].file, names->file) != 0 ||
+		    strcmp(texts + frames[i].function, names->function) != 0)
+			continue;
+		frame->file = frames[i].file;
+		frame->function = frames[i].function;
+		return true;
+	}
+	frame->file = add_text(stacks, names->file);
+	frame->function = add_text(stacks, names->function);
+	return frame->file && frame->function;
+}
+
+/* 1 + the row of a frame; 0: it has no name, or no room. */
+static uint32_t add_frame(struct gd_python_stacks *stacks, const struct gd_cpython_frame *from)
+{
+	const struct gd_cpython_frame *codes = stacks->codes.rows;
+	struct gd_cpython_frame *code;
+	struct gd_frame *row, frame;
+	struct gd_cpython_names names;
+
+	if (!gd_cpython_name(&stacks->interpreter->python, from, &names))
+		return 0;
+	frame = (struct gd_frame){ .line = names.line, .first_line = names.first_line };
+	if (!add_texts(stacks, from->code, &names, &frame))
+		return 0;
+	for (size_t i = stacks->frames.count; i-- > 0;)
+		if (codes[i].code == from->code && codes[i].instr_bytes == from->instr_bytes &&
+		    memcmp((struct gd_frame *)stacks->frames.rows + i, &frame, sizeof(frame)) == 0)
+			return (uint32_t)i + 1;
+	row = gd_rows_add(&stacks->frames, sizeof(*row), FRAMES_MAX);
+	if (!row)
+		return 0;
+	code = gd_rows_add(&stacks->codes, sizeof(*code), FRAMES_MAX);
+	if (!code) {
+		stacks->frames.count--;
+		return 0;
+	}
+	*row = frame;
+	*code = *from;
+	return (uint32_t)stacks->frames.count;
+}
+
+/* 1 + the row of an equal one; 0: there is none. */
+static uint32_t find_equal(const struct gd_python_stacks *stacks, const struct gd_stack *stack)
+{
+	const struct gd_stack *rows = stacks->stacks.rows;
+
+	for (size_t i = 0; i < stacks->stacks.count; i++)
+		if (memcmp(&rows[i], stack, sizeof(*stack)) == 0)
+			return (uint32_t)i + 1;
+	return 0;
+}
+
+/* 1 + the row of a stack; 0: not all of its frames have names.  key: the kernel's; 0: it has none. */
+static uint32_t add_stack(struct gd_python_stacks *stacks, uint64_t key,
+			  const struct gd_python_stack *from)
+{
+	struct gd_stack stack = { .count = from->count, .is_cut = from->is_cut }, *row;
+	uint64_t *own;
+
+	for (uint32_t i = 0; i < from->count && i < GD_STACK_DEPTH; i++) {
+		struct gd_cpython_frame frame = { from->codes[i], from->instrs[i] };
+		uint32_t named = add_frame(stacks, &frame);
+
+		if (!named)
+			return 0;
+		stack.frames[i] = named - 1;
+	}
+	if (!key && find_equal(stacks, &stack))
+		return find_equal(stacks, &stack);
+	own = gd_rows_add(&stacks->keys, sizeof(*own), GD_PYTHON_STACKS);
+	if (!own)
+		return 0;
+	row = gd_rows_add(&stacks->stacks, sizeof(*row), GD_PYTHON_STACKS);
+	if (!row) {
+		stacks->keys.count--;
+		return 0;
+	}
+	*own = key;
+	*row = stack;
+	return (uint32_t)stacks->stacks.count;
+}
+
+void gd_python_stacks_note(struct gd_python_stacks *stacks, uint64_t key)
+{
+	struct gd_python_stack stack;
+
+	if (!stacks->attached)
+		return;
+	if (bpf_map_lookup_elem(bpf_map__fd(stacks->attached->skeleton->maps.gd_python_stacks),
+				&key, &stack) != 0 ||
+	    !add_stack(stacks, key, &stack))
+		stacks->lost++;
+}
+
+static uint32_t find_stack(const struct gd_python_stacks *stacks, uint64_t key)
+{
+	const uint64_t *keys = stacks->keys.rows;
+
+	for (size_t i = 0; i < stacks->keys.count; i++)
+		if (keys[i] == key)
+			return (uint32_t)i + 1;
+	return 0;
+}
+
+/* ---- Beginning ------------------------------------------------------------------------------- */
+
+/* So much of a frame has all that is wanted of it; 0: more than the kernel's programs read. */
+static uint32_t frame_bytes(const struct gd_cpython_offsets *offsets)
+{
+	const uint16_t fields[] = { offsets->frame_code, offsets->frame_back, offsets->frame_instr,
+				    offsets->frame_owner };
+	uint32_t bytes = 0;
+
+	for (size_t i = 0; i < sizeof(fields) / sizeof(fields[0]); i++)
+		if (fields[i] != GD_OFFSET_NONE && fields[i] + sizeof(uint64_t) > bytes)
+			bytes = fields[i] + (uint32_t)sizeof(uint64_t);
+	bytes = (bytes + 7) / 8 * 8;
+	return bytes <= GD_PYTHON_FRAME_BYTES ? bytes : 0;
+}
+
+void gd_python_stacks_begin(struct gd_attached *attached, const struct gd_interpreter *interpreter,
+			    uint32_t image, struct gd_python_stacks *stacks)
+{
+	const struct gd_cpython_offsets *offsets = &interpreter->python.offsets;
+	struct gd_python_layout *layout = &attached->skeleton->bss->gd_python;
+
+	/* Thread-local bytecode (free-threaded 3.14) is not followed in the kernel. */
+	if (!interpreter->has_stacks || !frame_bytes(offsets) ||
+	    offsets->frame_tlbc_index != GD_OFFSET_NONE)
+		return;
+	stacks->attached = attached;
+	stacks->interpreter = interpreter;
+	stacks->image = image;
+	add_text(stacks, ""); /* 0 is no text */
+	*layout = (struct gd_python_layout){ .offsets = *offsets,
+					     .threads = interpreter->threads.head,
+					     .code_type = interpreter->python.types.code,
+					     .frame_bytes = frame_bytes(offsets),
+					     .tstate_next = interpreter->threads.next };
+	__atomic_store_n(&layout->image, image, __ATOMIC_RELEASE);
+}
+
+/* ---- Threads that blocked before ------------------------------------------------------------- */
+
+static bool is_open(const struct gd_python_stacks *stacks, const struct gd_task *task)
+{
+	return task->image == stacks->image && task->off_ns && task->state && !task->woken_ns;
+}
+
+static uint64_t find_tstate(const struct gd_interpreter *interpreter, int32_t tid)
+{
+	const struct gd_memory *memory = &interpreter->memory;
+	uint64_t tstate, pthread;
+
+	if (!gd_memory_read_u64(memory, interpreter->threads.head, &tstate))
+		return 0;
+	for (int i = 0; i < THREADS_MAX && tstate; i++) {
+		if (!gd_memory_read_u64(memory,
+					tstate + interpreter->python.offsets.tstate_thread_id,
+					&pthread))
+			return 0;
+		if (gd_cpython_tid(memory, pthread) == tid)
+			return tstate;
+		if (!gd_memory_read_u64(memory, tstate + interpreter->threads.next, &tstate))
+			return 0;
+	}
+	return 0;
+}
+
+struct same_block {
+	const struct gd_task *task;
+	bool is_there;
+};
+
+static void compare(const struct gd_task *task, void *arg)
+{
+	struct same_block *same = arg;
+
+	if (task->tid == same->task->tid && task->image == same->task->image &&
+	    task->off_ns == same->task->off_ns && !task->woken_ns)
+		same->is_there = true;
+}
+
+/* 1 + its row; 0: it has none, or the thread went on meanwhile. */
+static uint32_t walk(struct gd_python_stacks *stacks, const struct gd_task *task)
+{
+	const struct gd_interpreter *interpreter = stacks->interpreter;
+	struct gd_cpython_frame frames[GD_STACK_DEPTH + 1];
+	struct same_block same = { task, false };
+	struct gd_python_stack stack = { .count = 0 };
+	uint64_t tstate = find_tstate(interpreter, task->tid);
+	int count =
+		tstate ? gd_cpython_walk(&interpreter->python, tstate, frames, GD_STACK_DEPTH + 1)
+		       : 0;
+
+	for (int i = 0; i < count && i < GD_STACK_DEPTH; i++) {
+		stack.codes[i] = frames[i].code;
+		stack.instrs[i] = frames[i].instr_bytes;
+		stack.count++;
+	}
+	stack.is_cut = count > GD_STACK_DEPTH;
+	if (!stack.count || gd_attach_visit(stacks->attached, compare, &same) != 0 ||
+	    !same.is_there)
+		return 0;
+	return add_stack(stacks, 0, &stack);
+}
+
+/* ---- Gathering ------------------------------------------------------------------------------- */
+
+/* To the row of what it is more of, if there is one. */
+static bool add_sample(const struct gd_probed_sample *sample, size_t limit, struct gd_rows *samples)
+{
+	struct gd_probed_sample *rows = samples->rows;
+
+	if (!sample->stack)
+		return false;
+	for (size_t i = 0; i < samples->count; i++) {
+		if (rows[i].image != sample->image || rows[i].cause != sample->cause ||
+		    rows[i].stack != sample->stack)
+			continue;
+		rows[i].waited_ns += sample->waited_ns;
+		rows[i].samples += sample->samples;
+		return true;
+	}
+	rows = gd_rows_add(samples, sizeof(*rows), limit);
+	if (rows)
+		*rows = *sample;
+	return rows != NULL;
+}
+
+/* What has not ended yet. */
+static uint64_t gather_open(struct gd_python_stacks *stacks, const struct gd_rows *tasks,
+			    uint64_t now_ns, size_t limit, struct gd_rows *samples)
+{
+	const struct gd_task *rows = tasks->rows;
+	uint64_t lost = 0;
+
+	for (size_t i = 0; i < tasks->count; i++) {
+		const struct gd_task *task = &rows[i];
+		const struct gd_task_python *python = &task->python;
+		struct gd_probed_sample sample = { .image = task->image,
+						   .cause = python->at_gil ? GD_CAUSE_GIL
+									   : task->explained,
+						   .waited_ns = now_ns - task->off_ns,
+						   .samples = 1 };
+
+		if (!is_open(stacks, task) || now_ns < task->off_ns)
+			continue;
+		if (python->stack) {
+			sample.stack = find_stack(stacks, python->stack);
+			sample.waited_ns <<= python->thinned & 31;
+		} else if (!python->window_ns) {
+			sample.stack = walk(stacks, task); /* it has not blocked again since */
+		} else {
+			continue; /* others stand for it */
+		}
+		lost += !add_sample(&sample, limit, samples);
+	}
+	return lost;
+}
+
+uint64_t gd_python_stacks_gather(struct gd_python_stacks *stacks, const struct gd_rows *tasks,
+				 uint64_t now_ns, size_t limit, struct gd_rows *samples)
+{
+	struct gd_python_wait_key key, *before = NULL;
+	struct gd_python_wait_sums sums;
+	uint64_t lost;
+	int map;
+
+	if (!stacks->attached)
+		return 0;
+	map = bpf_map__fd(stacks->attached->skeleton->maps.gd_python_waits);
+	lost = stacks->lost + gd_attach_count(stacks->attached, GD_BPF_LOST_PYTHON);
+	/* Nothing is ever removed: no key is lost on the way. */
+	for (; bpf_map_get_next_key(map, before, &key) == 0; before = &key) {
+		struct gd_probed_sample sample = { .image = key.image,
+						   .cause = key.cause,
+						   .stack = find_stack(stacks, key.stack) };
+
+		if (bpf_map_lookup_elem(map, &key, &sums) != 0)
+			continue;
+		sample.waited_ns = sums.waited_ns;
+		sample.samples = sums.samples;
+		add_sample(&sample, limit, samples);
+	}
+	return lost + gather_open(stacks, tasks, now_ns, limit, samples);
+}
+
+void gd_python_stacks_free(struct gd_python_stacks *stacks)
+{
+	free(stacks->texts.rows);
+	free(stacks->frames.rows);
+	free(stacks->stacks.rows);
+	free(stacks->keys.rows);
+	free(stacks->codes.rows);
+	*stacks = (struct gd_python_stacks){ .lost = 0 };
+}
