@@ -162,6 +162,8 @@ int gd_adopt(struct bpf_iter__task *ctx)
 	tgid = task->tgid;
 	rec = bpf_task_storage_get(&gd_tasks, task, 0, 0);
 	row = bpf_map_lookup_elem(&gd_tgids, &tgid);
+	if (row && tgid == gd_slots.tgid)
+		row->tls_offset = gd_slots.tls_offset;
 	if (rec && !rec->image && !row && task->pid == task->tgid && !rec->sums.ended_ns) {
 		bear_image(task, rec->tls_offset, bpf_ktime_get_ns());
 		row = bpf_map_lookup_elem(&gd_tgids, &tgid);

@@ -65,6 +65,13 @@ struct gd_tgid {
 	uint32_t padding;
 };
 
+/* Where the slots of a process are; tgid 0: nothing is handed on. */
+struct gd_slots {
+	uint64_t tls_offset;
+	uint32_t tgid;
+	uint32_t padding;
+};
+
 struct gd_wait_key {
 	uint32_t image;
 	uint32_t cause;

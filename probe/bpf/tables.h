@@ -25,6 +25,9 @@ const volatile __u32 gd_owner = ~0u;
 /* No tgid shares its mark with another: it may be cleared. */
 const volatile _Bool gd_marks_are_exact;
 
+/* What the loader has learnt and hands on by an iterator.  The row it goes to stays that of the program. */
+struct gd_slots gd_slots;
+
 __u8 gd_marks[TGIDS];
 __u32 gd_images; /* given out so far */
 __u32 gd_wait_rows;

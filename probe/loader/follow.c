@@ -97,19 +97,20 @@ int gd_follow(const struct gd_attached *attached, int32_t pid, uint32_t owner, u
 int gd_follow_slots(const struct gd_attached *attached, int32_t pid, uint64_t tls_offset)
 {
 	gd_autoclose int pidfd = (int)syscall(SYS_pidfd_open, pid, 0);
-	int tgids = bpf_map__fd(attached->skeleton->maps.gd_tgids);
+	struct gd_slots *slots = &attached->skeleton->bss->gd_slots;
 	struct gd_task task;
-	struct gd_tgid row;
+	int err;
 
 	if (pidfd < 0 ||
 	    bpf_map_lookup_elem(bpf_map__fd(attached->skeleton->maps.gd_tasks), &pidfd, &task) !=
 		    0 ||
-	    !task.image || bpf_map_lookup_elem(tgids, &task.tgid, &row) != 0)
+	    !task.image)
 		return -ESRCH;
-	if (row.tls_offset == tls_offset)
+	if (task.tls_offset == tls_offset)
 		return 0; /* as its parent's, whom it was forked from */
-	row.tls_offset = tls_offset;
-	if (bpf_map_update_elem(tgids, &task.tgid, &row, BPF_EXIST) != 0)
-		return -errno;
-	return gd_attach_adopt(attached);
+	slots->tls_offset = tls_offset;
+	slots->tgid = task.tgid;
+	err = gd_attach_adopt(attached);
+	slots->tgid = 0;
+	return err;
 }

@@ -73,8 +73,10 @@ def watch(command, form, cwd=WORKLOADS, timeout=60, stdin=subprocess.DEVNULL, ro
                       reported.stderr.decode("utf-8", "replace"))
 
 
-# What a program is kept at until somebody looks at it from outside; then it runs as ever.
+# What a program is kept at until somebody looks at it from outside; then it runs as ever.  One that
+# runs already has started: what it imports is there.
 GATE = """import runpy, sys
+import argparse, asyncio, concurrent.futures, hashlib, multiprocessing.pool, selectors, socket, subprocess, threading
 print("up", flush=True)
 sys.stdin.readline()
 sys.argv = sys.argv[1:]

@@ -1,8 +1,9 @@
 """The truth table: every workload, on every Python found, in both forms.
 
-    truth.py [--rounds N] [--attach] [NAME...]
+    truth.py [--rounds N] [--attach] [--quick] [NAME...]
 
 With --attach nothing is preloaded: the eBPF probe looks from outside, and may say that it cannot say.
+--quick: the newest Python, and the rows that can run beside others.
 """
 import argparse
 import collections
@@ -16,9 +17,10 @@ import time
 
 import gildiag
 import neighbours
+import probe
 import pythons
 
-QUIET_AT_ONCE = 4  # of those that hardly compute
+QUIET_AT_ONCE = 5  # of those that hardly compute
 ATTACH = "attach"
 
 
@@ -144,10 +146,19 @@ def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--rounds", type=int, default=1)
     parser.add_argument("--attach", action="store_true")
+    parser.add_argument("--quick", action="store_true")
     parser.add_argument("names", nargs="*")
     options = parser.parse_args()
     rows = [row for row in read_table() if not options.names or row.name in options.names]
-    table = Table(pythons.supported(pythons.find()), (ATTACH,) if options.attach else gildiag.FORMS)
+    reason = options.attach and probe.why_not()
+    if reason:
+        print("skipped: " + reason)
+        return 0
+    found = pythons.supported(pythons.find())
+    if options.quick:
+        rows = [row for row in rows if row.at_once > 1]
+        found = [max(found, key=lambda python: python.minor)]
+    table = Table(found, (ATTACH,) if options.attach else gildiag.FORMS)
     began = time.time()
     print("truth: %d rows on %s" % (len(rows), ", ".join(map(str, table.pythons))), flush=True)
     for _ in range(options.rounds):
