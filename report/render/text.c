@@ -102,6 +102,7 @@ static void print_shares(const struct gd_page *page, const struct gd_judged *jud
 {
 	const struct gd_facts *f = &judged->facts;
 	char watched[24], life[24], active[24], part[60], note[80] = "", line[200];
+	char looks[48] = "by the scheduler's sums";
 
 	snprintf(note, sizeof(note), ", %.0f %% idle", 100 * f->idle);
 	if (!isnan(since_s))
@@ -110,8 +111,10 @@ static void print_shares(const struct gd_page *page, const struct gd_judged *jud
 			 gd_page_time(judged->process->life_s, life));
 	else
 		snprintf(part, sizeof(part), "of %s", gd_page_time(judged->process->life_s, life));
-	snprintf(line, sizeof(line), "of %s judged (%s%s; %.0f looks at all threads; %.4g CPUs)",
-		 gd_page_time(f->active_s, active), part, f->idle >= 0.005 ? note : "", f->instants,
+	if (!f->from_outside)
+		snprintf(looks, sizeof(looks), "%.0f looks at all threads", f->instants);
+	snprintf(line, sizeof(line), "of %s judged (%s%s; %s; %.4g CPUs)",
+		 gd_page_time(f->active_s, active), part, f->idle >= 0.005 ? note : "", looks,
 		 f->cpus);
 	fputc('\n', page->out);
 	gd_page_wrap(page, line, 0);
