@@ -101,7 +101,7 @@ static void print_share(const struct gd_page *page, const char *what, double sha
 static void print_shares(const struct gd_page *page, const struct gd_judged *judged, double since_s)
 {
 	const struct gd_facts *f = &judged->facts;
-	char watched[24], life[24], active[24], part[60], note[80] = "", line[200];
+	char watched[24], life[24], active[24], part[60], note[80] = "", line[320];
 	char looks[48] = "by the scheduler's sums";
 
 	snprintf(note, sizeof(note), ", %.0f %% idle", 100 * f->idle);
