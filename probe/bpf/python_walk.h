@@ -19,7 +19,9 @@ struct gd_python_layout gd_python;
 
 struct scratch {
 	struct gd_python_stack stack;
-	__u64 words[GD_PYTHON_FRAME_BYTES / sizeof(__u64)]; /* of the frame that is looked at */
+	/* What is looked at. */
+	__u64 frame[GD_PYTHON_FRAME_BYTES / sizeof(__u64)];
+	__u64 code[GD_PYTHON_CODE_BYTES / sizeof(__u64)];
 };
 
 /* ---- Reading --------------------------------------------------------------------------------- */
@@ -32,13 +34,20 @@ static __always_inline __u64 read_word(__u64 address)
 	return word; /* where it cannot be read 0, which is nothing that is looked for */
 }
 
-/* A field of the frame that was read; the offset is the loader's. */
-static __always_inline __u64 field(const struct scratch *scratch, __u32 offset)
+/* A field of what was read; the offset is the loader's.  words: a power of two of them. */
+static __always_inline __u64 field(const __u64 *words, __u32 count, __u32 offset)
 {
-	__u64 word =
-		scratch->words[offset / sizeof(__u64) % (sizeof(scratch->words) / sizeof(__u64))];
+	return words[offset / sizeof(__u64) & (count - 1)] >> offset % sizeof(__u64) * 8;
+}
 
-	return word >> offset % sizeof(__u64) * 8;
+static __always_inline __u64 of_frame(const struct scratch *scratch, __u32 offset)
+{
+	return field(scratch->frame, sizeof(scratch->frame) / sizeof(__u64), offset);
+}
+
+static __always_inline __u64 of_code(const struct scratch *scratch, __u32 offset)
+{
+	return field(scratch->code, sizeof(scratch->code) / sizeof(__u64), offset);
 }
 
 /* ---- The thread state ------------------------------------------------------------------------ */
@@ -87,29 +96,48 @@ static __always_inline __u64 first_frame(__u64 tstate)
 							   : read_word(frame + o->cframe_frame);
 }
 
+/* Reads the code object to scratch, if it is one. */
+static __always_inline _Bool read_code(struct scratch *scratch, __u64 code)
+{
+	__u32 bytes = gd_python.code_bytes;
+
+	return code && bytes && bytes <= sizeof(scratch->code) &&
+	       bpf_probe_read_user(scratch->code, bytes, (void *)code) == 0 &&
+	       of_code(scratch, gd_python.offsets.object_type) == gd_python.code_type;
+}
+
+static __always_inline __u64 mix(__u64 hash, __u64 value)
+{
+	hash = (hash ^ value) * 0x9e3779b97f4a7c15ull;
+	return hash ^ hash >> 29;
+}
+
 /* Adds the frame in scratch; false: it is none, and so is the stack. */
 static __always_inline _Bool add_frame(struct scratch *scratch, __u64 *hash)
 {
 	const struct gd_cpython_offsets *o = &gd_python.offsets;
-	__u64 code = field(scratch, o->frame_code);
-	__u32 at = scratch->stack.count;
+	__u64 code = of_frame(scratch, o->frame_code);
+	__u32 at = scratch->stack.count, check;
 	__s64 instr;
 
 	if (o->version >= 0x030d)
 		code &= ~7ull; /* a tagged reference (_PyStackRef) */
-	if (!code || read_word(code + o->object_type) != gd_python.code_type)
+	if (!read_code(scratch, code))
 		return 0;
 	if (o->frame_instr_unit)
-		instr = (__s64)(__s32)field(scratch, o->frame_instr) * o->frame_instr_unit;
+		instr = (__s64)(__s32)of_frame(scratch, o->frame_instr) * o->frame_instr_unit;
 	else
-		instr = (__s64)(field(scratch, o->frame_instr) - code - o->code_adaptive);
+		instr = (__s64)(of_frame(scratch, o->frame_instr) - code - o->code_adaptive);
 	if (instr < -2 || instr >= BYTECODE_MAX || at >= GD_STACK_DEPTH)
 		return 0;
+	check = gd_python_check(of_code(scratch, o->code_filename), of_code(scratch, o->code_name),
+				of_code(scratch, o->code_linetable),
+				(__u32)of_code(scratch, o->code_firstlineno));
 	scratch->stack.codes[at] = code;
 	scratch->stack.instrs[at] = (__s32)instr;
+	scratch->stack.checks[at] = check;
 	scratch->stack.count = at + 1;
-	*hash = (*hash ^ code) * 0x9e3779b97f4a7c15ull;
-	*hash = (*hash ^ *hash >> 29 ^ (__u64)instr) * 0x9e3779b97f4a7c15ull;
+	*hash = mix(mix(*hash, code ^ (__u64)check << 32), (__u64)instr);
 	return 1;
 }
 
@@ -117,7 +145,8 @@ static __always_inline _Bool is_interpreters_own(const struct scratch *scratch)
 {
 	const struct gd_cpython_offsets *o = &gd_python.offsets;
 
-	return o->version >= 0x030c && (__u8)field(scratch, o->frame_owner) >= OWNER_OF_INTERPRETER;
+	return o->version >= 0x030c &&
+	       (__u8)of_frame(scratch, o->frame_owner) >= OWNER_OF_INTERPRETER;
 }
 
 /* The hash of the frames, which are left in scratch; 0: no stack. */
@@ -126,14 +155,14 @@ static __noinline __u64 walk(struct scratch *scratch, __u64 tstate)
 	__u64 frame = first_frame(tstate), hash = 0;
 	__u32 bytes = gd_python.frame_bytes;
 
-	if (!bytes || bytes > sizeof(scratch->words))
+	if (!bytes || bytes > sizeof(scratch->frame))
 		return 0;
 	scratch->stack.count = 0;
 	scratch->stack.is_cut = 0;
 	for (int i = 0; i < CHAIN_MAX && frame; i++) {
-		if (bpf_probe_read_user(scratch->words, bytes, (void *)frame))
+		if (bpf_probe_read_user(scratch->frame, bytes, (void *)frame))
 			return 0;
-		frame = field(scratch, gd_python.offsets.frame_back);
+		frame = of_frame(scratch, gd_python.offsets.frame_back);
 		if (is_interpreters_own(scratch))
 			continue;
 		if (!add_frame(scratch, &hash))

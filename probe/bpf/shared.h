@@ -112,16 +112,17 @@ struct gd_python_layout {
 	struct gd_cpython_offsets offsets;
 	uint64_t threads;     /* address of the pointer to the first thread state */
 	uint64_t code_type;   /* &PyCode_Type */
-	uint32_t frame_bytes; /* that are read of a frame */
+	uint32_t frame_bytes; /* that are read of a frame, */
+	uint32_t code_bytes;  /* and of a code object */
 	uint16_t tstate_next;
 	uint16_t padding;
 	uint32_t image; /* that it runs in; 0: none */
-	uint32_t padding1;
 };
 
 #define GD_PYTHON_STACKS      4096 /* distinct ones that have room */
 #define GD_PYTHON_WAITS       8192
 #define GD_PYTHON_FRAME_BYTES 128 /* at most; no field that is wanted lies deeper */
+#define GD_PYTHON_CODE_BYTES  256
 
 /* As struct gd_cpython_frame; innermost first. */
 struct gd_python_stack {
@@ -129,8 +130,22 @@ struct gd_python_stack {
 	uint32_t is_cut; /* there were more */
 	uint64_t codes[GD_STACK_DEPTH];
 	int32_t instrs[GD_STACK_DEPTH];
-	uint32_t padding;
+	uint32_t checks[GD_STACK_DEPTH]; /* gd_python_check() of the code objects */
 };
+
+/*
+ * Tells a code object from a later one at its address: names are read when it may be gone.  Of its
+ * filename, name and line table (addresses), and its first line.
+ */
+static inline uint32_t gd_python_check(uint64_t filename, uint64_t name, uint64_t linetable,
+				       uint32_t first_line)
+{
+	uint64_t hash = (filename ^ first_line) * 0x9e3779b97f4a7c15ull;
+
+	hash = (hash ^ hash >> 31 ^ name) * 0x9e3779b97f4a7c15ull;
+	hash = (hash ^ hash >> 31 ^ linetable) * 0x9e3779b97f4a7c15ull;
+	return (uint32_t)(hash >> 32);
+}
 
 struct gd_python_wait_key {
 	uint64_t stack;

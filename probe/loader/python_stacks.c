@@ -47,6 +47,17 @@ static bool add_texts(struct gd_python_stacks *stacks, uint64_t code,
 	return frame->file && frame->function;
 }
 
+/* Of what stands there now; 0: nothing that can be read. */
+static uint32_t check_of(const struct gd_cpython *python, uint64_t code)
+{
+	struct gd_cpython_code_identity now;
+
+	return gd_cpython_identify(python, code, &now)
+		       ? gd_python_check(now.filename, now.name, now.linetable,
+					 (uint32_t)now.first_line)
+		       : 0;
+}
+
 /* 1 + the row of a frame; 0: it has no name, or no room. */
 static uint32_t add_frame(struct gd_python_stacks *stacks, const struct gd_cpython_frame *from)
 {
@@ -99,7 +110,8 @@ static uint32_t add_stack(struct gd_python_stacks *stacks, uint64_t key,
 		struct gd_cpython_frame frame = { from->codes[i], from->instrs[i] };
 		uint32_t named = add_frame(stacks, &frame);
 
-		if (!named)
+		/* Asked afterwards: what was named is what is the same now. */
+		if (!named || check_of(&stacks->interpreter->python, frame.code) != from->checks[i])
 			return 0;
 		stack.frames[i] = named - 1;
 	}
@@ -142,18 +154,33 @@ static uint32_t find_stack(const struct gd_python_stacks *stacks, uint64_t key)
 
 /* ---- Beginning ------------------------------------------------------------------------------- */
 
-/* So much of a frame has all that is wanted of it; 0: more than the kernel's programs read. */
+/* So many bytes have all these fields; 0: more than the kernel's programs read. */
+static uint32_t bytes_of(const uint16_t *fields, size_t count, uint32_t limit)
+{
+	uint32_t bytes = 0;
+
+	for (size_t i = 0; i < count; i++)
+		if (fields[i] != GD_OFFSET_NONE && fields[i] + sizeof(uint64_t) > bytes)
+			bytes = fields[i] + (uint32_t)sizeof(uint64_t);
+	bytes = (bytes + 7) / 8 * 8;
+	return bytes <= limit ? bytes : 0;
+}
+
 static uint32_t frame_bytes(const struct gd_cpython_offsets *offsets)
 {
 	const uint16_t fields[] = { offsets->frame_code, offsets->frame_back, offsets->frame_instr,
 				    offsets->frame_owner };
-	uint32_t bytes = 0;
 
-	for (size_t i = 0; i < sizeof(fields) / sizeof(fields[0]); i++)
-		if (fields[i] != GD_OFFSET_NONE && fields[i] + sizeof(uint64_t) > bytes)
-			bytes = fields[i] + (uint32_t)sizeof(uint64_t);
-	bytes = (bytes + 7) / 8 * 8;
-	return bytes <= GD_PYTHON_FRAME_BYTES ? bytes : 0;
+	return bytes_of(fields, sizeof(fields) / sizeof(fields[0]), GD_PYTHON_FRAME_BYTES);
+}
+
+static uint32_t code_bytes(const struct gd_cpython_offsets *offsets)
+{
+	const uint16_t fields[] = { offsets->object_type, offsets->code_filename,
+				    offsets->code_name, offsets->code_linetable,
+				    offsets->code_firstlineno };
+
+	return bytes_of(fields, sizeof(fields) / sizeof(fields[0]), GD_PYTHON_CODE_BYTES);
 }
 
 void gd_python_stacks_begin(struct gd_attached *attached, const struct gd_interpreter *interpreter,
@@ -163,7 +190,7 @@ void gd_python_stacks_begin(struct gd_attached *attached, const struct gd_interp
 	struct gd_python_layout *layout = &attached->skeleton->bss->gd_python;
 
 	/* Thread-local bytecode (free-threaded 3.14) is not followed in the kernel. */
-	if (!interpreter->has_stacks || !frame_bytes(offsets) ||
+	if (!interpreter->has_stacks || !frame_bytes(offsets) || !code_bytes(offsets) ||
 	    offsets->frame_tlbc_index != GD_OFFSET_NONE)
 		return;
 	stacks->attached = attached;
@@ -174,6 +201,7 @@ void gd_python_stacks_begin(struct gd_attached *attached, const struct gd_interp
 					     .threads = interpreter->threads.head,
 					     .code_type = interpreter->python.types.code,
 					     .frame_bytes = frame_bytes(offsets),
+					     .code_bytes = code_bytes(offsets),
 					     .tstate_next = interpreter->threads.next };
 	__atomic_store_n(&layout->image, image, __ATOMIC_RELEASE);
 }
@@ -234,6 +262,7 @@ static uint32_t walk(struct gd_python_stacks *stacks, const struct gd_task *task
 	for (int i = 0; i < count && i < GD_STACK_DEPTH; i++) {
 		stack.codes[i] = frames[i].code;
 		stack.instrs[i] = frames[i].instr_bytes;
+		stack.checks[i] = check_of(&interpreter->python, frames[i].code);
 		stack.count++;
 	}
 	stack.is_cut = count > GD_STACK_DEPTH;

@@ -133,8 +133,8 @@ class Attach(unittest.TestCase):
         waits = sum(thread["scheduler"]["causes"]["no_slot"]["blocks"] for thread in report["threads"])
         self.assertLess(sum(stack["samples"] for stack in samples), 0.5 * waits)
         seen = self.lines(report, "recv")
-        self.assertGreater(seen[9], 0.7 * seen[11])  # the same waits, on two lines
-        self.assertLess(seen[9], seen[11] / 0.7)
+        self.assertGreater(seen[9], 0.5 * seen[11])  # the same waits, on two lines
+        self.assertLess(seen[9], seen[11] / 0.5)
         all_s = sum(thread["scheduler"]["explained"]["recv"] for thread in report["threads"])
         self.assertLess(abs(sum(seen.values()) - all_s), 0.2 * all_s)
 

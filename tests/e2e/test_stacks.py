@@ -86,7 +86,8 @@ class AgainstThePrograms(unittest.TestCase):
                 with gildiag.Trial("run") as trial:
                     done = trial.run([python.path, os.path.join(gildiag.WORKLOADS, "stacks.py")])
                     text = done.stderr.decode()
-                self.assertRegex(text, r"waits +\S+ m?s +stacks.py:%d short_waits\(\) +sleep" % line)
+                # One of the first two: another line waits as long, within what neighbours add.
+                self.assertRegex(text, r"waits .*\n?.* m?s +stacks.py:%d short_waits\(\) +sleep" % line)
 
 
 class OfAnUnknownPython(unittest.TestCase):

@@ -20,7 +20,7 @@ import neighbours
 import probe
 import pythons
 
-QUIET_AT_ONCE = 5  # of those that hardly compute
+QUIET_AT_ONCE = 6  # of those that hardly compute
 ATTACH = "attach"
 
 
