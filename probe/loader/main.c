@@ -35,7 +35,7 @@
 
 #define LOOK_MS    100 /* at events; the kernel wakes us where they come faster */
 #define STORE_NS   (10000 * MS)
-#define RING_BYTES (4u << 20)
+#define RING_BYTES (8u << 20) /* the ends of 4 000 threads */
 #define RING_MIN   4096u
 #define RING_MAX   (64u << 20)
 

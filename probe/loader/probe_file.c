@@ -2,6 +2,7 @@
 /* Rows are gathered first, then written. */
 #include "probe_file.h"
 #include "parts.h"
+#include "python_samples.h"
 #include "waits.h"
 #include <base/cleanup.h>
 #include <clock.h>
@@ -318,7 +319,7 @@ int gd_probe_file_write(int folder, const struct gd_attached *attached, struct g
 
 	content.facts.lost[GD_PROBED_LOST_GILS] =
 		gd_gils_gather(gils, ROWS_MAX, &content.gils, &content.gil_threads);
-	content.facts.lost[GD_PROBED_LOST_SAMPLES] = gd_python_stacks_gather(
+	content.facts.lost[GD_PROBED_LOST_SAMPLES] = gd_python_samples_gather(
 		stacks, &content.tasks, content.now_ns, ROWS_MAX, &content.samples);
 	if (!err)
 		err = write_content(folder, &header, &content, stacks);

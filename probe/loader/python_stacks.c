@@ -6,7 +6,6 @@
 
 #define TEXT_BYTES_MAX (1u << 20)
 #define FRAMES_MAX     16384
-#define THREADS_MAX    4096 /* thread states that are looked at */
 
 /* ---- Names ----------------------------------------------------------------------------------- */
 
@@ -47,12 +46,11 @@ static bool add_texts(struct gd_python_stacks *stacks, uint64_t code,
 	return frame->file && frame->function;
 }
 
-/* Of what stands there now; 0: nothing that can be read. */
-static uint32_t check_of(const struct gd_cpython *python, uint64_t code)
+uint32_t gd_python_stacks_check(const struct gd_python_stacks *stacks, uint64_t code)
 {
 	struct gd_cpython_code_identity now;
 
-	return gd_cpython_identify(python, code, &now)
+	return gd_cpython_identify(&stacks->interpreter->python, code, &now)
 		       ? gd_python_check(now.filename, now.name, now.linetable,
 					 (uint32_t)now.first_line)
 		       : 0;
@@ -99,9 +97,8 @@ static uint32_t find_equal(const struct gd_python_stacks *stacks, const struct g
 	return 0;
 }
 
-/* 1 + the row of a stack; 0: not all of its frames have names.  key: the kernel's; 0: it has none. */
-static uint32_t add_stack(struct gd_python_stacks *stacks, uint64_t key,
-			  const struct gd_python_stack *from)
+uint32_t gd_python_stacks_add(struct gd_python_stacks *stacks, uint64_t key,
+			      const struct gd_python_stack *from)
 {
 	struct gd_stack stack = { .count = from->count, .is_cut = from->is_cut }, *row;
 	uint64_t *own;
@@ -111,7 +108,7 @@ static uint32_t add_stack(struct gd_python_stacks *stacks, uint64_t key,
 		uint32_t named = add_frame(stacks, &frame);
 
 		/* Asked afterwards: what was named is what is the same now. */
-		if (!named || check_of(&stacks->interpreter->python, frame.code) != from->checks[i])
+		if (!named || gd_python_stacks_check(stacks, frame.code) != from->checks[i])
 			return 0;
 		stack.frames[i] = named - 1;
 	}
@@ -138,11 +135,11 @@ void gd_python_stacks_note(struct gd_python_stacks *stacks, uint64_t key)
 		return;
 	if (bpf_map_lookup_elem(bpf_map__fd(stacks->attached->skeleton->maps.gd_python_stacks),
 				&key, &stack) != 0 ||
-	    !add_stack(stacks, key, &stack))
+	    !gd_python_stacks_add(stacks, key, &stack))
 		stacks->lost++;
 }
 
-static uint32_t find_stack(const struct gd_python_stacks *stacks, uint64_t key)
+uint32_t gd_python_stacks_find(const struct gd_python_stacks *stacks, uint64_t key)
 {
 	const uint64_t *keys = stacks->keys.rows;
 
@@ -204,153 +201,6 @@ void gd_python_stacks_begin(struct gd_attached *attached, const struct gd_interp
 					     .code_bytes = code_bytes(offsets),
 					     .tstate_next = interpreter->threads.next };
 	__atomic_store_n(&layout->image, image, __ATOMIC_RELEASE);
-}
-
-/* ---- Threads that blocked before ------------------------------------------------------------- */
-
-static bool is_open(const struct gd_python_stacks *stacks, const struct gd_task *task)
-{
-	return task->image == stacks->image && task->off_ns && task->state && !task->woken_ns;
-}
-
-static uint64_t find_tstate(const struct gd_interpreter *interpreter, int32_t tid)
-{
-	const struct gd_memory *memory = &interpreter->memory;
-	uint64_t tstate, pthread;
-
-	if (!gd_memory_read_u64(memory, interpreter->threads.head, &tstate))
-		return 0;
-	for (int i = 0; i < THREADS_MAX && tstate; i++) {
-		if (!gd_memory_read_u64(memory,
-					tstate + interpreter->python.offsets.tstate_thread_id,
-					&pthread))
-			return 0;
-		if (gd_cpython_tid(memory, pthread) == tid)
-			return tstate;
-		if (!gd_memory_read_u64(memory, tstate + interpreter->threads.next, &tstate))
-			return 0;
-	}
-	return 0;
-}
-
-struct same_block {
-	const struct gd_task *task;
-	bool is_there;
-};
-
-static void compare(const struct gd_task *task, void *arg)
-{
-	struct same_block *same = arg;
-
-	if (task->tid == same->task->tid && task->image == same->task->image &&
-	    task->off_ns == same->task->off_ns && !task->woken_ns)
-		same->is_there = true;
-}
-
-/* 1 + its row; 0: it has none, or the thread went on meanwhile. */
-static uint32_t walk(struct gd_python_stacks *stacks, const struct gd_task *task)
-{
-	const struct gd_interpreter *interpreter = stacks->interpreter;
-	struct gd_cpython_frame frames[GD_STACK_DEPTH + 1];
-	struct same_block same = { task, false };
-	struct gd_python_stack stack = { .count = 0 };
-	uint64_t tstate = find_tstate(interpreter, task->tid);
-	int count =
-		tstate ? gd_cpython_walk(&interpreter->python, tstate, frames, GD_STACK_DEPTH + 1)
-		       : 0;
-
-	for (int i = 0; i < count && i < GD_STACK_DEPTH; i++) {
-		stack.codes[i] = frames[i].code;
-		stack.instrs[i] = frames[i].instr_bytes;
-		stack.checks[i] = check_of(&interpreter->python, frames[i].code);
-		stack.count++;
-	}
-	stack.is_cut = count > GD_STACK_DEPTH;
-	if (!stack.count || gd_attach_visit(stacks->attached, compare, &same) != 0 ||
-	    !same.is_there)
-		return 0;
-	return add_stack(stacks, 0, &stack);
-}
-
-/* ---- Gathering ------------------------------------------------------------------------------- */
-
-/* To the row of what it is more of, if there is one. */
-static bool add_sample(const struct gd_probed_sample *sample, size_t limit, struct gd_rows *samples)
-{
-	struct gd_probed_sample *rows = samples->rows;
-
-	if (!sample->stack)
-		return false;
-	for (size_t i = 0; i < samples->count; i++) {
-		if (rows[i].image != sample->image || rows[i].cause != sample->cause ||
-		    rows[i].stack != sample->stack)
-			continue;
-		rows[i].waited_ns += sample->waited_ns;
-		rows[i].samples += sample->samples;
-		return true;
-	}
-	rows = gd_rows_add(samples, sizeof(*rows), limit);
-	if (rows)
-		*rows = *sample;
-	return rows != NULL;
-}
-
-/* What has not ended yet. */
-static uint64_t gather_open(struct gd_python_stacks *stacks, const struct gd_rows *tasks,
-			    uint64_t now_ns, size_t limit, struct gd_rows *samples)
-{
-	const struct gd_task *rows = tasks->rows;
-	uint64_t lost = 0;
-
-	for (size_t i = 0; i < tasks->count; i++) {
-		const struct gd_task *task = &rows[i];
-		const struct gd_task_python *python = &task->python;
-		struct gd_probed_sample sample = { .image = task->image,
-						   .cause = python->at_gil ? GD_CAUSE_GIL
-									   : task->explained,
-						   .waited_ns = now_ns - task->off_ns,
-						   .samples = 1 };
-
-		if (!is_open(stacks, task) || now_ns < task->off_ns)
-			continue;
-		if (python->stack) {
-			sample.stack = find_stack(stacks, python->stack);
-			sample.waited_ns <<= python->thinned & 31;
-		} else if (!python->window_ns) {
-			sample.stack = walk(stacks, task); /* it has not blocked again since */
-		} else {
-			continue; /* others stand for it */
-		}
-		lost += !add_sample(&sample, limit, samples);
-	}
-	return lost;
-}
-
-uint64_t gd_python_stacks_gather(struct gd_python_stacks *stacks, const struct gd_rows *tasks,
-				 uint64_t now_ns, size_t limit, struct gd_rows *samples)
-{
-	struct gd_python_wait_key key, *before = NULL;
-	struct gd_python_wait_sums sums;
-	uint64_t lost;
-	int map;
-
-	if (!stacks->attached)
-		return 0;
-	map = bpf_map__fd(stacks->attached->skeleton->maps.gd_python_waits);
-	lost = stacks->lost + gd_attach_count(stacks->attached, GD_BPF_LOST_PYTHON);
-	/* Nothing is ever removed: no key is lost on the way. */
-	for (; bpf_map_get_next_key(map, before, &key) == 0; before = &key) {
-		struct gd_probed_sample sample = { .image = key.image,
-						   .cause = key.cause,
-						   .stack = find_stack(stacks, key.stack) };
-
-		if (bpf_map_lookup_elem(map, &key, &sums) != 0)
-			continue;
-		sample.waited_ns = sums.waited_ns;
-		sample.samples = sums.samples;
-		add_sample(&sample, limit, samples);
-	}
-	return lost + gather_open(stacks, tasks, now_ns, limit, samples);
 }
 
 void gd_python_stacks_free(struct gd_python_stacks *stacks)

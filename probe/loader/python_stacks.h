@@ -32,12 +32,17 @@ void gd_python_stacks_begin(struct gd_attached *attached, const struct gd_interp
 void gd_python_stacks_note(struct gd_python_stacks *stacks, uint64_t key);
 
 /*
- * Adds rows, struct gd_probed_sample, at most limit: of all blocks that have ended, and of those of
- * tasks that are open at now_ns; tasks is all that are followed.  Threads that blocked before the probe came
- * are walked here.  Returns what was lost so far.
+ * 1 + the row of a stack; 0: not all of its frames have names any more, or no room.  key: the
+ * kernel's; 0: it has none.
  */
-uint64_t gd_python_stacks_gather(struct gd_python_stacks *stacks, const struct gd_rows *tasks,
-				 uint64_t now_ns, size_t limit, struct gd_rows *samples);
+uint32_t gd_python_stacks_add(struct gd_python_stacks *stacks, uint64_t key,
+			      const struct gd_python_stack *from);
+
+/* The same of one that was added with that key; 0: none was. */
+uint32_t gd_python_stacks_find(const struct gd_python_stacks *stacks, uint64_t key);
+
+/* gd_python_check() of the code object that stands there now; 0: none that can be read. */
+uint32_t gd_python_stacks_check(const struct gd_python_stacks *stacks, uint64_t code);
 
 void gd_python_stacks_free(struct gd_python_stacks *stacks);
 
