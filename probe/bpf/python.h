@@ -79,10 +79,10 @@ static __noinline int block_python(struct gd_task *rec, struct task_struct *task
 	if (!is_walked(&rec->python, now))
 		return 0;
 	scratch = bpf_map_lookup_elem(&gd_python_scratch, &zero);
-	tstate = find_tstate(&rec->python, task);
+	tstate = find_tstate(rec, task);
 	if (!scratch || !tstate)
 		return 0;
-	hash = walk(scratch, tstate);
+	hash = walk(rec, scratch, tstate);
 	if (hash)
 		keep(rec, scratch, hash, now);
 	return 0;

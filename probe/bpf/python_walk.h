@@ -15,7 +15,12 @@
 /* From 3.12 on the chain holds frames of the interpreter itself. */
 #define OWNER_OF_INTERPRETER 3
 
-struct gd_python_layout gd_python;
+struct gd_python_layout gd_pythons[GD_PRESENT_MAX];
+
+static __always_inline const struct gd_python_layout *layout_of(const struct gd_task *rec)
+{
+	return &gd_pythons[(rec->python.layout - 1) & (GD_PRESENT_MAX - 1)];
+}
 
 struct scratch {
 	struct gd_python_stack stack;
@@ -53,33 +58,37 @@ static __always_inline __u64 of_code(const struct scratch *scratch, __u32 offset
 /* ---- The thread state ------------------------------------------------------------------------ */
 
 /* It names its thread by what pthread_self() returns: on x86-64 the thread pointer. */
-static __always_inline _Bool is_of(__u64 tstate, __u64 thread)
+static __always_inline _Bool is_of(const struct gd_python_layout *layout, __u64 tstate,
+				   __u64 thread)
 {
-	return tstate && read_word(tstate + gd_python.offsets.tstate_thread_id) == thread;
+	return tstate && read_word(tstate + layout->offsets.tstate_thread_id) == thread;
 }
 
-static __noinline __u64 search_tstate(struct task_struct *task)
+static __noinline __u64 search_tstate(const struct gd_task *rec, struct task_struct *task)
 {
-	__u64 thread = task->thread.fsbase, tstate = read_word(gd_python.threads);
+	const struct gd_python_layout *layout = layout_of(rec);
+	__u64 thread = task->thread.fsbase, tstate = read_word(layout->threads);
 
 	for (int i = 0; i < THREADS_MAX && tstate; i++) {
-		if (is_of(tstate, thread))
+		if (is_of(layout, tstate, thread))
 			return tstate;
-		tstate = read_word(tstate + gd_python.tstate_next);
+		tstate = read_word(tstate + layout->tstate_next);
 	}
 	return 0;
 }
 
 /* A thread that never runs Python is searched for ever more rarely. */
-static __always_inline __u64 find_tstate(struct gd_task_python *python, struct task_struct *task)
+static __always_inline __u64 find_tstate(struct gd_task *rec, struct task_struct *task)
 {
-	if (is_of(python->tstate, task->thread.fsbase))
+	struct gd_task_python *python = &rec->python;
+
+	if (is_of(layout_of(rec), python->tstate, task->thread.fsbase))
 		return python->tstate;
 	python->tstate = 0;
 	python->searches++;
 	if (python->searches & (python->searches - 1))
 		return 0;
-	python->tstate = search_tstate(task);
+	python->tstate = search_tstate(rec, task);
 	if (python->tstate)
 		python->searches = 0;
 	return python->tstate;
@@ -87,9 +96,8 @@ static __always_inline __u64 find_tstate(struct gd_task_python *python, struct t
 
 /* ---- The walk -------------------------------------------------------------------------------- */
 
-static __always_inline __u64 first_frame(__u64 tstate)
+static __always_inline __u64 first_frame(const struct gd_cpython_offsets *o, __u64 tstate)
 {
-	const struct gd_cpython_offsets *o = &gd_python.offsets;
 	__u64 frame = read_word(tstate + o->tstate_frame);
 
 	return o->cframe_frame == GD_OFFSET_NONE || !frame ? frame
@@ -97,13 +105,14 @@ static __always_inline __u64 first_frame(__u64 tstate)
 }
 
 /* Reads the code object to scratch, if it is one. */
-static __always_inline _Bool read_code(struct scratch *scratch, __u64 code)
+static __always_inline _Bool read_code(const struct gd_python_layout *layout,
+				       struct scratch *scratch, __u64 code)
 {
-	__u32 bytes = gd_python.code_bytes;
+	__u32 bytes = layout->code_bytes;
 
 	return code && bytes && bytes <= sizeof(scratch->code) &&
 	       bpf_probe_read_user(scratch->code, bytes, (void *)code) == 0 &&
-	       of_code(scratch, gd_python.offsets.object_type) == gd_python.code_type;
+	       of_code(scratch, layout->offsets.object_type) == layout->code_type;
 }
 
 static __always_inline __u64 mix(__u64 hash, __u64 value)
@@ -113,16 +122,17 @@ static __always_inline __u64 mix(__u64 hash, __u64 value)
 }
 
 /* Adds the frame in scratch; false: it is none, and so is the stack. */
-static __always_inline _Bool add_frame(struct scratch *scratch, __u64 *hash)
+static __always_inline _Bool add_frame(const struct gd_python_layout *layout,
+				       struct scratch *scratch, __u64 *hash)
 {
-	const struct gd_cpython_offsets *o = &gd_python.offsets;
+	const struct gd_cpython_offsets *o = &layout->offsets;
 	__u64 code = of_frame(scratch, o->frame_code);
 	__u32 at = scratch->stack.count, check;
 	__s64 instr;
 
 	if (o->version >= 0x030d)
 		code &= ~7ull; /* a tagged reference (_PyStackRef) */
-	if (!read_code(scratch, code))
+	if (!read_code(layout, scratch, code))
 		return 0;
 	if (o->frame_instr_unit)
 		instr = (__s64)(__s32)of_frame(scratch, o->frame_instr) * o->frame_instr_unit;
@@ -141,19 +151,19 @@ static __always_inline _Bool add_frame(struct scratch *scratch, __u64 *hash)
 	return 1;
 }
 
-static __always_inline _Bool is_interpreters_own(const struct scratch *scratch)
+static __always_inline _Bool is_interpreters_own(const struct gd_cpython_offsets *o,
+						 const struct scratch *scratch)
 {
-	const struct gd_cpython_offsets *o = &gd_python.offsets;
-
 	return o->version >= 0x030c &&
 	       (__u8)of_frame(scratch, o->frame_owner) >= OWNER_OF_INTERPRETER;
 }
 
 /* The hash of the frames, which are left in scratch; 0: no stack. */
-static __noinline __u64 walk(struct scratch *scratch, __u64 tstate)
+static __noinline __u64 walk(const struct gd_task *rec, struct scratch *scratch, __u64 tstate)
 {
-	__u64 frame = first_frame(tstate), hash = 0;
-	__u32 bytes = gd_python.frame_bytes;
+	const struct gd_python_layout *layout = layout_of(rec);
+	__u64 frame = first_frame(&layout->offsets, tstate), hash = rec->image;
+	__u32 bytes = layout->frame_bytes;
 
 	if (!bytes || bytes > sizeof(scratch->frame))
 		return 0;
@@ -162,10 +172,10 @@ static __noinline __u64 walk(struct scratch *scratch, __u64 tstate)
 	for (int i = 0; i < CHAIN_MAX && frame; i++) {
 		if (bpf_probe_read_user(scratch->frame, bytes, (void *)frame))
 			return 0;
-		frame = of_frame(scratch, gd_python.offsets.frame_back);
-		if (is_interpreters_own(scratch))
+		frame = of_frame(scratch, layout->offsets.frame_back);
+		if (is_interpreters_own(&layout->offsets, scratch))
 			continue;
-		if (!add_frame(scratch, &hash))
+		if (!add_frame(layout, scratch, &hash))
 			return 0;
 		if (scratch->stack.count == GD_STACK_DEPTH)
 			break;

@@ -70,6 +70,8 @@ int BPF_PROG(gd_on_birth, struct task_struct *task, unsigned long clone_flags)
 	if (!rec)
 		return 0;
 	open_books(rec, task, image, tls_offset, now);
+	if (clone_flags & CLONE_THREAD)
+		rec->python.layout = parent->python.layout;
 	/* It is queued for its first CPU: a delay, after a block of no length. */
 	rec->state = 1;
 	rec->off_ns = rec->woken_ns = now;
@@ -145,6 +147,14 @@ static void adopt(struct gd_task *rec, struct task_struct *task, const struct gd
 	}
 }
 
+static void learn(struct gd_tgid *row)
+{
+	if (gd_learnt.tls_offset)
+		row->tls_offset = gd_learnt.tls_offset;
+	if (gd_learnt.layout)
+		row->layout = gd_learnt.layout;
+}
+
 /*
  * Follows what the loader asks for: a leader's record that has no image yet, and all threads of
  * followed processes; hands slots' offsets that were learnt since on to them.
@@ -162,8 +172,8 @@ int gd_adopt(struct bpf_iter__task *ctx)
 	tgid = task->tgid;
 	rec = bpf_task_storage_get(&gd_tasks, task, 0, 0);
 	row = bpf_map_lookup_elem(&gd_tgids, &tgid);
-	if (row && tgid == gd_slots.tgid)
-		row->tls_offset = gd_slots.tls_offset;
+	if (row && tgid == gd_learnt.tgid)
+		learn(row);
 	if (rec && !rec->image && !row && task->pid == task->tgid && !rec->sums.ended_ns) {
 		bear_image(task, rec->tls_offset, bpf_ktime_get_ns());
 		row = bpf_map_lookup_elem(&gd_tgids, &tgid);
@@ -174,11 +184,13 @@ int gd_adopt(struct bpf_iter__task *ctx)
 		rec->tls_offset = row->tls_offset;
 		read_slot_late(rec, task);
 	}
-	if (rec && rec->image)
-		return 0;
-	rec = make_record(task);
-	if (rec && !rec->sums.ended_ns)
-		adopt(rec, task, row);
+	if (!rec || !rec->image) {
+		rec = make_record(task);
+		if (rec && !rec->sums.ended_ns)
+			adopt(rec, task, row);
+	}
+	if (rec)
+		rec->python.layout = row->layout;
 	return 0;
 }
 

@@ -19,8 +19,10 @@ struct gd_task_sums {
 	struct gd_probed_sums causes[GD_CAUSE_MAX];
 };
 
-/* Of a thread of the interpreter that gd_python describes: python.h. */
+/* Of a thread of an interpreter whose stacks are walked: python.h. */
 struct gd_task_python {
+	uint32_t layout; /* 1 + index in gd_pythons; 0: none */
+	uint32_t padding;
 	uint64_t tstate;        /* its thread state, where it was last found; 0: not yet */
 	uint64_t stack;         /* key in gd_python_stacks, of the block that is open; 0: none */
 	uint64_t window_ns;     /* blocks are counted since then */
@@ -62,14 +64,14 @@ struct gd_task {
 struct gd_tgid {
 	uint64_t tls_offset;
 	uint32_t image;
-	uint32_t padding;
+	uint32_t layout; /* of its Python stacks */
 };
 
-/* Where the slots of a process are; tgid 0: nothing is handed on. */
-struct gd_slots {
-	uint64_t tls_offset;
+/* What the loader has learnt of a process; tgid 0: nothing is handed on. */
+struct gd_learnt {
+	uint64_t tls_offset; /* where its slots are; 0: not this */
+	uint32_t layout;     /* of its Python stacks; 0: not this */
 	uint32_t tgid;
-	uint32_t padding;
 };
 
 struct gd_wait_key {
@@ -107,7 +109,9 @@ struct gd_event {
 
 /* ---- Python stacks --------------------------------------------------------------------------- */
 
-/* The one interpreter whose stacks are walked.  Writer: the loader, image last. */
+#define GD_PRESENT_MAX 16 /* processes that ran already whose interpreters are looked at */
+
+/* An interpreter whose stacks are walked.  Writer: the loader, before a thread refers to it. */
 struct gd_python_layout {
 	struct gd_cpython_offsets offsets;
 	uint64_t threads;     /* address of the pointer to the first thread state */
@@ -116,7 +120,7 @@ struct gd_python_layout {
 	uint32_t code_bytes;  /* and of a code object */
 	uint16_t tstate_next;
 	uint16_t padding;
-	uint32_t image; /* that it runs in; 0: none */
+	uint32_t padding1;
 };
 
 #define GD_PYTHON_STACKS      4096 /* distinct ones that have room */

@@ -120,7 +120,7 @@ static __always_inline void leave_cpu(struct gd_task *rec, struct task_struct *t
 	read_slot(rec, task);
 	if (rec->state && has_no_wrapper(rec))
 		read_cause(rec, task, ctx);
-	if (rec->state && rec->image == gd_python.image)
+	if (rec->state && rec->python.layout)
 		block_python(rec, task, now);
 }
 

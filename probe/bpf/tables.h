@@ -25,8 +25,8 @@ const volatile __u32 gd_owner = ~0u;
 /* No tgid shares its mark with another: it may be cleared. */
 const volatile _Bool gd_marks_are_exact;
 
-/* What the loader has learnt and hands on by an iterator.  The row it goes to stays that of the program. */
-struct gd_slots gd_slots;
+/* What the loader hands on by an iterator: the row it goes to stays that of the program. */
+struct gd_learnt gd_learnt;
 
 __u8 gd_marks[TGIDS];
 __u32 gd_images; /* given out so far */

@@ -94,23 +94,42 @@ int gd_follow(const struct gd_attached *attached, int32_t pid, uint32_t owner, u
 	return 0;
 }
 
+/* The record of a process that is followed. */
+static int find_task(const struct gd_attached *attached, int pidfd, struct gd_task *ret_task)
+{
+	int map = bpf_map__fd(attached->skeleton->maps.gd_tasks);
+
+	return bpf_map_lookup_elem(map, &pidfd, ret_task) == 0 && ret_task->image ? 0 : -ESRCH;
+}
+
+static int hand_on(const struct gd_attached *attached, const struct gd_learnt *learnt)
+{
+	int err;
+
+	attached->skeleton->bss->gd_learnt = *learnt;
+	err = gd_attach_adopt(attached);
+	attached->skeleton->bss->gd_learnt.tgid = 0;
+	return err;
+}
+
 int gd_follow_slots(const struct gd_attached *attached, int32_t pid, uint64_t tls_offset)
 {
 	gd_autoclose int pidfd = (int)syscall(SYS_pidfd_open, pid, 0);
-	struct gd_slots *slots = &attached->skeleton->bss->gd_slots;
 	struct gd_task task;
-	int err;
 
-	if (pidfd < 0 ||
-	    bpf_map_lookup_elem(bpf_map__fd(attached->skeleton->maps.gd_tasks), &pidfd, &task) !=
-		    0 ||
-	    !task.image)
+	if (pidfd < 0 || find_task(attached, pidfd, &task) != 0)
 		return -ESRCH;
 	if (task.tls_offset == tls_offset)
 		return 0; /* as its parent's, whom it was forked from */
-	slots->tls_offset = tls_offset;
-	slots->tgid = task.tgid;
-	err = gd_attach_adopt(attached);
-	slots->tgid = 0;
-	return err;
+	return hand_on(attached, &(struct gd_learnt){ tls_offset, 0, task.tgid });
+}
+
+int gd_follow_layout(const struct gd_attached *attached, int32_t pid, uint32_t layout)
+{
+	gd_autoclose int pidfd = (int)syscall(SYS_pidfd_open, pid, 0);
+	struct gd_task task;
+
+	if (pidfd < 0 || find_task(attached, pidfd, &task) != 0)
+		return -ESRCH;
+	return hand_on(attached, &(struct gd_learnt){ 0, layout, task.tgid });
 }

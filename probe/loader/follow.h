@@ -18,4 +18,7 @@ int gd_follow_check(int pidfd, int32_t pid, uint32_t owner, struct gd_diag *diag
 /* The agent's slots in pid are found this way from now on.  0, or -errno: it is not followed. */
 int gd_follow_slots(const struct gd_attached *attached, int32_t pid, uint64_t tls_offset);
 
+/* The Python stacks of pid are walked by gd_pythons[layout - 1] from now on.  As above. */
+int gd_follow_layout(const struct gd_attached *attached, int32_t pid, uint32_t layout);
+
 #endif

@@ -8,15 +8,15 @@
  *     [--ring BYTES]                 of the buffer for events
  *     [--as UID]                     once it is attached it is that user, whose the folder is: it
  *                                    follows what its caller may have followed
- *     [--present PID]                it runs already and will be followed: watch its GIL, too
+ *     [--present PID]                it runs already and will be followed: watch its GIL, too; may be given
+ *                                    several times
  *   gildiag-probe --abi              prints the recording's version
  *
  * It ends when all who hold the other end of the socket are gone, and prints nothing.
  */
 #include "books.h"
 #include "follow.h"
-#include "gils.h"
-#include "interpreter.h"
+#include "present.h"
 #include "probe_file.h"
 #include "rights.h"
 #include <clock.h>
@@ -46,32 +46,30 @@
 struct wishes {
 	const char *folder;
 	uint32_t ring_bytes;
-	uint32_t uid;    /* whom it becomes; OWN_UID: it stays who it is */
-	int32_t present; /* a process that runs already and will be followed; 0: none */
+	uint32_t uid;                    /* whom it becomes; OWN_UID: it stays who it is */
+	int32_t present[GD_PRESENT_MAX]; /* that run already and will be followed */
+	size_t present_count;
 };
 
 struct probe {
 	struct gd_attached attached;
 	struct gd_books books;
-	struct gd_interpreter interpreter; /* that the present process runs */
-	struct gd_gils gils;
+	struct gd_presents presents;
 	struct gd_python_stacks stacks;
 	int folder;
-	int32_t present; /* a process that runs already and will be followed; 0: none */
-	uint32_t owner;  /* whose processes it may follow; ~0: anybody's */
+	uint32_t owner; /* whose processes it may follow; ~0: anybody's */
 	uint64_t attached_ns, store_ns;
 };
 
 static int on_event(void *arg, void *data, size_t size_bytes)
 {
-	struct probe *probe = arg;
-
 	const struct gd_event *event = data;
+	struct probe *probe = arg;
 
 	if (size_bytes < sizeof(*event))
 		return 0;
 	if (event->what == GD_EVENT_PYTHON_STACK)
-		gd_python_stacks_note(&probe->stacks, event->stack);
+		gd_python_stacks_note(&probe->stacks, event->image, event->stack);
 	else
 		gd_books_note(&probe->books, event);
 	return 0;
@@ -92,7 +90,7 @@ static void answer(int err, const struct gd_diag *diag)
 static int store(struct probe *probe, bool is_over)
 {
 	gd_attach_poll(&probe->attached);
-	return gd_probe_file_write(probe->folder, &probe->attached, &probe->books, &probe->gils,
+	return gd_probe_file_write(probe->folder, &probe->attached, &probe->books, &probe->presents,
 				   &probe->stacks, probe->attached_ns, is_over);
 }
 
@@ -107,11 +105,7 @@ static int follow(struct probe *probe, int32_t pid, struct gd_diag *diag)
 
 	if (err)
 		return err;
-	if (pid == probe->present) {
-		gd_gils_begin(&probe->gils, image);
-		gd_python_stacks_begin(&probe->attached, &probe->interpreter, image,
-				       &probe->stacks);
-	}
+	gd_present_begin(&probe->attached, pid, image, &probe->presents, &probe->stacks);
 	gd_attach_poll(&probe->attached);
 	CPU_ZERO(&set);
 	if (!probe->books.cpus && sched_getaffinity(pid, sizeof(set), &set) == 0)
@@ -171,7 +165,7 @@ static void run(struct probe *probe)
 		if (fds[0].revents)
 			goes_on = take_orders(probe);
 		gd_attach_poll(&probe->attached);
-		gd_gils_look(&probe->gils);
+		gd_present_look(&probe->presents);
 		if (gd_clock_ns(CLOCK_MONOTONIC) >= probe->store_ns) {
 			store(probe, false);
 			probe->store_ns = gd_clock_ns(CLOCK_MONOTONIC) + STORE_NS;
@@ -192,25 +186,18 @@ static int can_read_tables(void *arg)
 				   values);
 }
 
-static void look_at_interpreter(struct probe *probe)
-{
-	if (gd_interpreter_find(probe->present, probe->owner, &probe->interpreter) == 0)
-		gd_gils_attach(&probe->attached, probe->present, probe->owner, &probe->interpreter,
-			       &probe->gils);
-}
-
 static int start(struct probe *probe, const struct wishes *wishes, struct gd_diag *diag)
 {
 	int err;
 
 	probe->owner = gd_rights_owner();
-	probe->present = wishes->present;
-	err = gd_attach(probe->owner, wishes->ring_bytes, probe->present != 0, on_event, probe,
-			&probe->attached, diag);
+	err = gd_attach(probe->owner, wishes->ring_bytes, wishes->present_count > 0, on_event,
+			probe, &probe->attached, diag);
 	if (err)
 		return err;
-	if (probe->present) /* what cannot be watched stays unknown */
-		look_at_interpreter(probe);
+	for (size_t i = 0; i < wishes->present_count; i++)
+		gd_present_add(&probe->attached, wishes->present[i], probe->owner,
+			       &probe->presents);
 	if (wishes->uid != OWN_UID)
 		err = gd_rights_become(wishes->uid);
 	if (!err)
@@ -244,7 +231,7 @@ static uint32_t parse_ring(const char *text)
 
 static bool parse(int argc, char **argv, struct wishes *ret_wishes)
 {
-	*ret_wishes = (struct wishes){ NULL, RING_BYTES, OWN_UID, 0 };
+	*ret_wishes = (struct wishes){ .ring_bytes = RING_BYTES, .uid = OWN_UID };
 	for (int i = 1; i + 1 < argc; i += 2) {
 		if (strcmp(argv[i], "--session") == 0)
 			ret_wishes->folder = argv[i + 1];
@@ -252,8 +239,9 @@ static bool parse(int argc, char **argv, struct wishes *ret_wishes)
 			ret_wishes->ring_bytes = parse_ring(argv[i + 1]);
 		else if (strcmp(argv[i], "--as") == 0)
 			ret_wishes->uid = (uint32_t)strtoul(argv[i + 1], NULL, 10);
-		else if (strcmp(argv[i], "--present") == 0)
-			ret_wishes->present = atoi(argv[i + 1]);
+		else if (strcmp(argv[i], "--present") == 0 &&
+			 ret_wishes->present_count < GD_PRESENT_MAX)
+			ret_wishes->present[ret_wishes->present_count++] = atoi(argv[i + 1]);
 		else
 			return false;
 	}
@@ -262,7 +250,7 @@ static bool parse(int argc, char **argv, struct wishes *ret_wishes)
 
 int main(int argc, char **argv)
 {
-	static struct probe probe = { .interpreter = { .fd = -1 } };
+	static struct probe probe;
 	struct wishes wishes;
 	struct gd_diag diag = { "" };
 	int err;
@@ -284,9 +272,8 @@ int main(int argc, char **argv)
 	if (err || chdir("/") != 0)
 		return 1;
 	run(&probe);
-	gd_gils_detach(&probe.gils);
 	gd_python_stacks_free(&probe.stacks);
-	gd_interpreter_forget(&probe.interpreter);
+	gd_present_forget(&probe.presents);
 	gd_detach(&probe.attached);
 	gd_books_free(&probe.books);
 	return 0;

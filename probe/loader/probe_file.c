@@ -298,7 +298,7 @@ static int write_content(int folder, struct gd_file_header *header, const struct
 }
 
 int gd_probe_file_write(int folder, const struct gd_attached *attached, struct gd_books *books,
-			const struct gd_gils *gils, struct gd_python_stacks *stacks,
+			const struct gd_presents *presents, struct gd_python_stacks *stacks,
 			uint64_t attached_ns, bool is_over)
 {
 	struct content content = { .attached = attached, .now_ns = gd_clock_ns(CLOCK_MONOTONIC) };
@@ -318,7 +318,7 @@ int gd_probe_file_write(int folder, const struct gd_attached *attached, struct g
 	int err = gather(&content, books, attached_ns);
 
 	content.facts.lost[GD_PROBED_LOST_GILS] =
-		gd_gils_gather(gils, ROWS_MAX, &content.gils, &content.gil_threads);
+		gd_present_gather(presents, ROWS_MAX, &content.gils, &content.gil_threads);
 	content.facts.lost[GD_PROBED_LOST_SAMPLES] = gd_python_samples_gather(
 		stacks, &content.tasks, content.now_ns, ROWS_MAX, &content.samples);
 	if (!err)

@@ -5,8 +5,7 @@
 
 #include "attach.h"
 #include "books.h"
-#include "gils.h"
-#include "python_stacks.h"
+#include "present.h"
 #include <stdbool.h>
 
 /*
@@ -14,7 +13,7 @@
  * in the books what is small.  is_over: no more will come.  0 or -errno.
  */
 int gd_probe_file_write(int folder, const struct gd_attached *attached, struct gd_books *books,
-			const struct gd_gils *gils, struct gd_python_stacks *stacks,
+			const struct gd_presents *presents, struct gd_python_stacks *stacks,
 			uint64_t attached_ns, bool is_over);
 
 #endif

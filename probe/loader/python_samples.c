@@ -25,7 +25,8 @@ struct hanging {
 };
 
 struct walked {
-	struct gd_rows states;  /* struct thread_state */
+	struct gd_rows states;  /* struct thread_state: of one process at a time */
+	uint32_t states_image;  /* that one's */
 	struct gd_rows hanging; /* struct hanging */
 };
 
@@ -60,38 +61,46 @@ static uint64_t find_tstate(const struct gd_rows *states, int32_t tid)
 }
 
 /* 1 + its row; 0: it has none. */
-static uint32_t walk(struct gd_python_stacks *stacks, uint64_t tstate)
+static uint32_t walk(struct gd_python_stacks *stacks, const struct gd_interpreter *interpreter,
+		     uint32_t image, uint64_t tstate)
 {
 	struct gd_cpython_frame frames[GD_STACK_DEPTH + 1];
 	struct gd_python_stack stack = { .count = 0 };
-	int count =
-		gd_cpython_walk(&stacks->interpreter->python, tstate, frames, GD_STACK_DEPTH + 1);
+	int count = gd_cpython_walk(&interpreter->python, tstate, frames, GD_STACK_DEPTH + 1);
 
 	for (int i = 0; i < count && i < GD_STACK_DEPTH; i++) {
 		stack.codes[i] = frames[i].code;
 		stack.instrs[i] = frames[i].instr_bytes;
-		stack.checks[i] = gd_python_stacks_check(stacks, frames[i].code);
+		stack.checks[i] = gd_python_stacks_check(interpreter, frames[i].code);
 		stack.count++;
 	}
 	stack.is_cut = count > GD_STACK_DEPTH;
-	return stack.count ? gd_python_stacks_add(stacks, 0, &stack) : 0;
+	return stack.count ? gd_python_stacks_add(stacks, image, 0, &stack) : 0;
 }
 
 /* False: it would be one more than are walked. */
 static bool note_hanging(struct gd_python_stacks *stacks, const struct gd_task *task,
 			 struct walked *walked)
 {
+	const struct gd_interpreter *interpreter =
+		gd_python_stacks_interpreter(stacks, task->image);
 	struct hanging *hanging;
 	uint64_t tstate;
 
-	if (!walked->states.count)
-		list_states(stacks->interpreter, &walked->states);
+	if (!interpreter)
+		return true;
+	if (walked->states_image != task->image) {
+		walked->states.count = 0;
+		walked->states_image = task->image;
+		list_states(interpreter, &walked->states);
+	}
 	tstate = find_tstate(&walked->states, task->tid);
 	if (!tstate)
 		return true; /* it runs no Python */
 	hanging = gd_rows_add(&walked->hanging, sizeof(*hanging), WALKS_MAX);
 	if (hanging)
-		*hanging = (struct hanging){ task, walk(stacks, tstate), false };
+		*hanging = (struct hanging){ task, walk(stacks, interpreter, task->image, tstate),
+					     false };
 	return hanging != NULL;
 }
 
@@ -180,11 +189,10 @@ static uint64_t gather_hanging(const struct gd_python_stacks *stacks, struct wal
 	return lost;
 }
 
-static bool is_open(const struct gd_python_stacks *stacks, const struct gd_task *task,
-		    uint64_t now_ns)
+static bool is_open(const struct gd_task *task, uint64_t now_ns)
 {
-	return task->image == stacks->image && task->off_ns && task->off_ns <= now_ns &&
-	       task->state && !task->woken_ns;
+	return task->python.layout && task->off_ns && task->off_ns <= now_ns && task->state &&
+	       !task->woken_ns;
 }
 
 uint64_t gd_python_samples_gather(struct gd_python_stacks *stacks, const struct gd_rows *tasks,
@@ -204,7 +212,7 @@ uint64_t gd_python_samples_gather(struct gd_python_stacks *stacks, const struct 
 		struct gd_probed_sample sample =
 			sample_of(&rows[i], stack, now_ns, python->thinned);
 
-		if (!is_open(stacks, &rows[i], now_ns))
+		if (!is_open(&rows[i], now_ns))
 			continue;
 		if (stack)
 			lost += !add_sample(&sample, limit, samples);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "python_stacks.h"
+#include "follow.h"
 #include <runtime/cpython_names.h>
 #include <stdlib.h>
 #include <string.h>
@@ -29,12 +30,13 @@ static uint32_t add_text(struct gd_python_stacks *stacks, const char *text)
 static bool add_texts(struct gd_python_stacks *stacks, uint64_t code,
 		      const struct gd_cpython_names *names, struct gd_frame *frame)
 {
-	const struct gd_cpython_frame *codes = stacks->codes.rows;
+	const struct gd_python_code *codes = stacks->codes.rows;
 	const struct gd_frame *frames = stacks->frames.rows;
 	const char *texts = stacks->texts.rows;
 
 	for (size_t i = stacks->frames.count; i-- > 0;) {
-		if (codes[i].code != code || strcmp(texts + frames[i].file, names->file) != 0 ||
+		if (codes[i].frame.code != code ||
+		    strcmp(texts + frames[i].file, names->file) != 0 ||
 		    strcmp(texts + frames[i].function, names->function) != 0)
 			continue;
 		frame->file = frames[i].file;
@@ -46,31 +48,33 @@ static bool add_texts(struct gd_python_stacks *stacks, uint64_t code,
 	return frame->file && frame->function;
 }
 
-uint32_t gd_python_stacks_check(const struct gd_python_stacks *stacks, uint64_t code)
+uint32_t gd_python_stacks_check(const struct gd_interpreter *interpreter, uint64_t code)
 {
 	struct gd_cpython_code_identity now;
 
-	return gd_cpython_identify(&stacks->interpreter->python, code, &now)
+	return gd_cpython_identify(&interpreter->python, code, &now)
 		       ? gd_python_check(now.filename, now.name, now.linetable,
 					 (uint32_t)now.first_line)
 		       : 0;
 }
 
 /* 1 + the row of a frame; 0: it has no name, or no room. */
-static uint32_t add_frame(struct gd_python_stacks *stacks, const struct gd_cpython_frame *from)
+static uint32_t add_frame(struct gd_python_stacks *stacks, const struct gd_interpreter *interpreter,
+			  const struct gd_python_code *from)
 {
-	const struct gd_cpython_frame *codes = stacks->codes.rows;
-	struct gd_cpython_frame *code;
+	const struct gd_python_code *codes = stacks->codes.rows;
+	struct gd_python_code *code;
 	struct gd_frame *row, frame;
 	struct gd_cpython_names names;
 
-	if (!gd_cpython_name(&stacks->interpreter->python, from, &names))
+	if (!gd_cpython_name(&interpreter->python, &from->frame, &names))
 		return 0;
 	frame = (struct gd_frame){ .line = names.line, .first_line = names.first_line };
-	if (!add_texts(stacks, from->code, &names, &frame))
+	if (!add_texts(stacks, from->frame.code, &names, &frame))
 		return 0;
 	for (size_t i = stacks->frames.count; i-- > 0;)
-		if (codes[i].code == from->code && codes[i].instr_bytes == from->instr_bytes &&
+		if (codes[i].image == from->image && codes[i].frame.code == from->frame.code &&
+		    codes[i].frame.instr_bytes == from->frame.instr_bytes &&
 		    memcmp((struct gd_frame *)stacks->frames.rows + i, &frame, sizeof(frame)) == 0)
 			return (uint32_t)i + 1;
 	row = gd_rows_add(&stacks->frames, sizeof(*row), FRAMES_MAX);
@@ -86,6 +90,15 @@ static uint32_t add_frame(struct gd_python_stacks *stacks, const struct gd_cpyth
 	return (uint32_t)stacks->frames.count;
 }
 
+const struct gd_interpreter *gd_python_stacks_interpreter(const struct gd_python_stacks *stacks,
+							  uint32_t image)
+{
+	for (size_t i = 0; i < stacks->target_count; i++)
+		if (stacks->targets[i].image == image)
+			return stacks->targets[i].interpreter;
+	return NULL;
+}
+
 /* 1 + the row of an equal one; 0: there is none. */
 static uint32_t find_equal(const struct gd_python_stacks *stacks, const struct gd_stack *stack)
 {
@@ -97,18 +110,20 @@ static uint32_t find_equal(const struct gd_python_stacks *stacks, const struct g
 	return 0;
 }
 
-uint32_t gd_python_stacks_add(struct gd_python_stacks *stacks, uint64_t key,
+uint32_t gd_python_stacks_add(struct gd_python_stacks *stacks, uint32_t image, uint64_t key,
 			      const struct gd_python_stack *from)
 {
+	const struct gd_interpreter *interpreter = gd_python_stacks_interpreter(stacks, image);
 	struct gd_stack stack = { .count = from->count, .is_cut = from->is_cut }, *row;
 	uint64_t *own;
 
 	for (uint32_t i = 0; i < from->count && i < GD_STACK_DEPTH; i++) {
-		struct gd_cpython_frame frame = { from->codes[i], from->instrs[i] };
-		uint32_t named = add_frame(stacks, &frame);
+		struct gd_python_code code = { { from->codes[i], from->instrs[i] }, image };
+		uint32_t named = interpreter ? add_frame(stacks, interpreter, &code) : 0;
 
 		/* Asked afterwards: what was named is what is the same now. */
-		if (!named || gd_python_stacks_check(stacks, frame.code) != from->checks[i])
+		if (!named ||
+		    gd_python_stacks_check(interpreter, from->codes[i]) != from->checks[i])
 			return 0;
 		stack.frames[i] = named - 1;
 	}
@@ -127,7 +142,7 @@ uint32_t gd_python_stacks_add(struct gd_python_stacks *stacks, uint64_t key,
 	return (uint32_t)stacks->stacks.count;
 }
 
-void gd_python_stacks_note(struct gd_python_stacks *stacks, uint64_t key)
+void gd_python_stacks_note(struct gd_python_stacks *stacks, uint32_t image, uint64_t key)
 {
 	struct gd_python_stack stack;
 
@@ -135,7 +150,7 @@ void gd_python_stacks_note(struct gd_python_stacks *stacks, uint64_t key)
 		return;
 	if (bpf_map_lookup_elem(bpf_map__fd(stacks->attached->skeleton->maps.gd_python_stacks),
 				&key, &stack) != 0 ||
-	    !gd_python_stacks_add(stacks, key, &stack))
+	    !gd_python_stacks_add(stacks, image, key, &stack))
 		stacks->lost++;
 }
 
@@ -181,26 +196,28 @@ static uint32_t code_bytes(const struct gd_cpython_offsets *offsets)
 }
 
 void gd_python_stacks_begin(struct gd_attached *attached, const struct gd_interpreter *interpreter,
-			    uint32_t image, struct gd_python_stacks *stacks)
+			    int32_t pid, uint32_t image, struct gd_python_stacks *stacks)
 {
 	const struct gd_cpython_offsets *offsets = &interpreter->python.offsets;
-	struct gd_python_layout *layout = &attached->skeleton->bss->gd_python;
+	size_t at = stacks->target_count;
 
 	/* Thread-local bytecode (free-threaded 3.14) is not followed in the kernel. */
-	if (!interpreter->has_stacks || !frame_bytes(offsets) || !code_bytes(offsets) ||
-	    offsets->frame_tlbc_index != GD_OFFSET_NONE)
+	if (at == GD_PRESENT_MAX || !interpreter->has_stacks || !frame_bytes(offsets) ||
+	    !code_bytes(offsets) || offsets->frame_tlbc_index != GD_OFFSET_NONE)
 		return;
+	if (!at)
+		add_text(stacks, ""); /* 0 is no text */
 	stacks->attached = attached;
-	stacks->interpreter = interpreter;
-	stacks->image = image;
-	add_text(stacks, ""); /* 0 is no text */
-	*layout = (struct gd_python_layout){ .offsets = *offsets,
-					     .threads = interpreter->threads.head,
-					     .code_type = interpreter->python.types.code,
-					     .frame_bytes = frame_bytes(offsets),
-					     .code_bytes = code_bytes(offsets),
-					     .tstate_next = interpreter->threads.next };
-	__atomic_store_n(&layout->image, image, __ATOMIC_RELEASE);
+	stacks->targets[at] = (struct gd_python_target){ interpreter, image };
+	attached->skeleton->bss->gd_pythons[at] =
+		(struct gd_python_layout){ .offsets = *offsets,
+					   .threads = interpreter->threads.head,
+					   .code_type = interpreter->python.types.code,
+					   .frame_bytes = frame_bytes(offsets),
+					   .code_bytes = code_bytes(offsets),
+					   .tstate_next = interpreter->threads.next };
+	stacks->target_count++;
+	gd_follow_layout(attached, pid, (uint32_t)at + 1);
 }
 
 void gd_python_stacks_free(struct gd_python_stacks *stacks)

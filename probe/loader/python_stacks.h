@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The Python stacks that the programs in the kernel walked in one process, by name.  What they hold
- * is addresses, and code objects die: names are read as soon as a stack is told of.
+ * The Python stacks that the programs in the kernel walked, by name.  What they hold is addresses,
+ * and code objects die: names are read as soon as a stack is told of.
  */
 #ifndef GD_PYTHON_STACKS_H
 #define GD_PYTHON_STACKS_H
@@ -10,39 +10,53 @@
 #include "interpreter.h"
 #include "rows.h"
 
+/* A frame, and in which process. */
+struct gd_python_code {
+	struct gd_cpython_frame frame;
+	uint32_t image;
+};
+
 struct gd_python_stacks {
 	struct gd_attached *attached; /* NULL: none are walked */
-	const struct gd_interpreter *interpreter;
-	uint32_t image; /* that the process runs; 0: not followed yet */
+	/* Whose are walked: by 1 + index the layouts in the kernel. */
+	struct gd_python_target {
+		const struct gd_interpreter *interpreter;
+		uint32_t image;
+	} targets[GD_PRESENT_MAX];
+	size_t target_count;
 	/* In the recording's own form. */
 	struct gd_rows texts;  /* char */
 	struct gd_rows frames; /* struct gd_frame */
 	struct gd_rows stacks; /* struct gd_stack */
 	/* What is known already. */
 	struct gd_rows keys;  /* uint64_t: of the stacks in the kernel, in step with stacks */
-	struct gd_rows codes; /* of the frames, in step with them */
+	struct gd_rows codes; /* struct gd_python_code: of the frames, in step with them */
 	uint64_t lost;        /* stacks without names */
 };
 
-/* The process is followed from now on, as that image. */
+/* pid is followed from now on, as that image. */
 void gd_python_stacks_begin(struct gd_attached *attached, const struct gd_interpreter *interpreter,
-			    uint32_t image, struct gd_python_stacks *stacks);
+			    int32_t pid, uint32_t image, struct gd_python_stacks *stacks);
 
-/* A stack that was not seen before. */
-void gd_python_stacks_note(struct gd_python_stacks *stacks, uint64_t key);
+/* A stack of that image that was not seen before. */
+void gd_python_stacks_note(struct gd_python_stacks *stacks, uint32_t image, uint64_t key);
+
+/* What that image runs; NULL: its stacks are not walked. */
+const struct gd_interpreter *gd_python_stacks_interpreter(const struct gd_python_stacks *stacks,
+							  uint32_t image);
 
 /*
  * 1 + the row of a stack; 0: not all of its frames have names any more, or no room.  key: the
  * kernel's; 0: it has none.
  */
-uint32_t gd_python_stacks_add(struct gd_python_stacks *stacks, uint64_t key,
+uint32_t gd_python_stacks_add(struct gd_python_stacks *stacks, uint32_t image, uint64_t key,
 			      const struct gd_python_stack *from);
 
 /* The same of one that was added with that key; 0: none was. */
 uint32_t gd_python_stacks_find(const struct gd_python_stacks *stacks, uint64_t key);
 
 /* gd_python_check() of the code object that stands there now; 0: none that can be read. */
-uint32_t gd_python_stacks_check(const struct gd_python_stacks *stacks, uint64_t code);
+uint32_t gd_python_stacks_check(const struct gd_interpreter *interpreter, uint64_t code);
 
 void gd_python_stacks_free(struct gd_python_stacks *stacks);
 

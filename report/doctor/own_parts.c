@@ -61,7 +61,7 @@ void gd_doctor_probe(const struct gd_doctor_scene *scene, struct gd_finding *ret
 	struct timespec began, ended;
 
 	clock_gettime(CLOCK_MONOTONIC, &began);
-	if (gd_probe_start(scene->parts, scene->folder, 0, &probe, &diag) == 0) {
+	if (gd_probe_start(scene->parts, scene->folder, NULL, &probe, &diag) == 0) {
 		clock_gettime(CLOCK_MONOTONIC, &ended);
 		gd_finding_set(ret_finding, GD_HEALTH_OK, NULL, "attached to the kernel in %.0f ms",
 			       (double)(ended.tv_sec - began.tv_sec) * 1e3 +

@@ -59,22 +59,40 @@ static void wait_for_end(int pidfd, double seconds)
 	sigprocmask(SIG_SETMASK, &before, NULL);
 }
 
+/*
+ * Those that are there; who is born from now on is followed by itself.  One that has ended meanwhile
+ * or is not the caller's is not: the rest is worth looking at.
+ */
+static void follow_descendants(const struct gd_probe *probe, pid_t pid)
+{
+	struct gd_family family;
+	struct gd_diag ignored;
+
+	gd_family_find(pid, &family);
+	for (size_t i = 1; i < family.count; i++)
+		gd_probe_follow(probe, family.pids[i], &ignored);
+}
+
 int gd_attach(pid_t pid, double seconds, const struct gd_parts *parts,
 	      const struct gd_folder *folder, struct gd_diag *diag)
 {
 	gd_autoclose int pidfd = (int)syscall(SYS_pidfd_open, pid, 0);
 	struct gd_probe probe = { .pid = 0, .control = -1 };
+	struct gd_family family;
 	int err;
 
 	if (pidfd < 0)
 		return gd_diag_set(diag, -errno, "there is no process %d", (int)pid);
-	err = gd_probe_start(parts, folder->path, pid, &probe, diag);
+	gd_family_find(pid, &family);
+	err = gd_probe_start(parts, folder->path, &family, &probe, diag);
 	if (!err)
 		err = gd_invoker_settle(diag);
 	if (!err)
 		err = gd_probe_follow(&probe, pid, diag);
-	if (!err)
+	if (!err) {
+		follow_descendants(&probe, pid);
 		wait_for_end(pidfd, seconds);
+	}
 	gd_probe_end(&probe);
 	return err;
 }

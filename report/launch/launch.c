@@ -218,7 +218,7 @@ static int start_watchers(const struct start *start, struct gd_folder *folder,
 	int err = 0;
 
 	if (wish != GD_PROBE_OFF)
-		err = gd_probe_start(start->parts, folder->path, 0, probe, diag);
+		err = gd_probe_start(start->parts, folder->path, NULL, probe, diag);
 	if (err && wish == GD_PROBE_ON)
 		return err;
 	err = gd_invoker_settle(diag);

@@ -13,7 +13,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define ANSWER_MS 10000
+#define ANSWER_MS   10000
+#define PRESENT_MAX 16 /* whose interpreters the probe looks at */
 
 bool gd_probe_parse(const char *text, enum gd_probe_wish *ret_wish, struct gd_diag *diag)
 {
@@ -33,13 +34,15 @@ bool gd_probe_parse(const char *text, enum gd_probe_wish *ret_wish, struct gd_di
 	return false;
 }
 
-static void run_probe(const struct gd_parts *parts, const char *folder, pid_t present, int control)
+static void run_probe(const struct gd_parts *parts, const char *folder,
+		      const struct gd_family *present, int control)
 {
 	const char *ring = getenv("GILDIAG_PROBE_RING");
-	char *argv[10] = { (char *)parts->probe, (char *)"--session", (char *)folder };
+	char *argv[8 + 2 * PRESENT_MAX] = { (char *)parts->probe, (char *)"--session",
+					    (char *)folder };
 	char *envp[] = { NULL };
 	int null = open("/dev/null", O_RDWR | O_CLOEXEC);
-	char user[16], number[16];
+	char user[16], numbers[PRESENT_MAX][16];
 	int count = 3;
 	uid_t uid;
 
@@ -52,10 +55,10 @@ static void run_probe(const struct gd_parts *parts, const char *folder, pid_t pr
 		argv[count++] = (char *)"--as";
 		argv[count++] = user;
 	}
-	if (present) {
-		snprintf(number, sizeof(number), "%d", (int)present);
+	for (size_t i = 0; present && i < present->count && i < PRESENT_MAX; i++) {
+		snprintf(numbers[i], sizeof(numbers[i]), "%d", (int)present->pids[i]);
 		argv[count++] = (char *)"--present";
-		argv[count++] = number;
+		argv[count++] = numbers[i];
 	}
 	dup2(control, 0);
 	dup2(null, 1);
@@ -82,8 +85,9 @@ static int receive(const struct gd_probe *probe, struct gd_diag *diag)
 	return answer.error ? gd_diag_set(diag, answer.error, "%s", answer.text) : 0;
 }
 
-int gd_probe_start(const struct gd_parts *parts, const char *folder, pid_t present,
-		   struct gd_probe *ret_probe, struct gd_diag *diag)
+int gd_probe_start(const struct gd_parts *parts, const char *folder,
+		   const struct gd_family *present, struct gd_probe *ret_probe,
+		   struct gd_diag *diag)
 {
 	struct gd_probe probe;
 	int ends[2], err;

@@ -3,6 +3,7 @@
 #ifndef GD_LAUNCH_PROBE_H
 #define GD_LAUNCH_PROBE_H
 
+#include "family.h"
 #include "parts.h"
 #include <stdbool.h>
 #include <sys/types.h>
@@ -22,11 +23,12 @@ struct gd_probe {
 bool gd_probe_parse(const char *text, enum gd_probe_wish *ret_wish, struct gd_diag *diag);
 
 /*
- * Starts it for the recording in folder, and for present, a process that runs already (0: none), and waits until it is attached.  0, or -errno and a
- * sentence: what it needs and how to get that.
+ * Starts it for the recording in folder, and for present, processes that run already (NULL: none),
+ * and waits until it is attached.  0, or -errno and a sentence: what it needs and how to get that.
  */
-int gd_probe_start(const struct gd_parts *parts, const char *folder, pid_t present,
-		   struct gd_probe *ret_probe, struct gd_diag *diag);
+int gd_probe_start(const struct gd_parts *parts, const char *folder,
+		   const struct gd_family *present, struct gd_probe *ret_probe,
+		   struct gd_diag *diag);
 
 /* Has it follow pid and all that it starts from now on.  0, or -errno and a sentence. */
 int gd_probe_follow(const struct gd_probe *probe, pid_t pid, struct gd_diag *diag);

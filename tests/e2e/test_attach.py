@@ -138,6 +138,26 @@ class Attach(unittest.TestCase):
         all_s = sum(thread["scheduler"]["explained"]["recv"] for thread in report["threads"])
         self.assertLess(abs(sum(seen.values()) - all_s), 0.2 * all_s)
 
+    def test_children_that_are_there_are_followed_too(self):
+        """A prefork server: the parent waits, one child computes, one asks a socket, a grandchild sleeps."""
+        code = ("import os, socket, subprocess, time\na, b = socket.socketpair()\n"
+                "def child(work):\n    if os.fork() == 0:\n        while True: work()\n"
+                "def asks():\n    try: a.recv(1)\n    except OSError: a.settimeout(0.02)\n"
+                "a.settimeout(0.02)\nchild(lambda: sum(range(1000)))\nchild(asks)\n"
+                "child(lambda: subprocess.run(['sleep', '60']))\ntime.sleep(0.3)\n"
+                "print('up', flush=True)\nos.wait()\n")
+        target = self.start([sys.executable, "-c", code])
+        target.stdout.readline()
+        recording, _ = self.record(target.pid, "-d", "0.8")
+        report = self.report(recording)
+        processes = report["processes"]
+        self.assertEqual(sorted(process["runtime"]["gil"] for process in processes), ["none", "on", "on", "on", "on"])
+        computing = [process for process in processes if process["classes"]["cpu_gil_s"] > 0.5]
+        self.assertEqual(len(computing), 1)
+        self.assertGreater(self.lines(report, "poll").get(7, 0), 0.4)  # in a child, by its own stack
+        self.assertGreater(self.lines(report, "child").get(15, 0), 0.7)
+        self.assertEqual(report["verdict"]["class"], "computing")
+
     def test_a_cold_read_waits_for_a_file(self):
         code = ("import os, sys, time\nfile = os.open(sys.argv[1], os.O_RDONLY)\nprint('up', flush=True)\n"
                 "while True:\n    os.posix_fadvise(file, 0, 0, os.POSIX_FADV_DONTNEED)\n"
@@ -160,7 +180,7 @@ class Attach(unittest.TestCase):
         target = self.start(["sleep", "60"])
         began = time.monotonic()
         recording, _ = self.record(target.pid, "-d", "0.5")
-        self.assertLess(abs(time.monotonic() - began - 0.5), 0.4)
+        self.assertLess(abs(time.monotonic() - began - 0.5), 1)
         self.assertLess(abs(self.report(recording)["recording"]["duration_s"] - 0.5), 0.2)
 
     def test_it_ends_with_the_process_and_with_an_interrupt(self):
