@@ -19,6 +19,7 @@ ALONE = True
 FOUND = pythons.find()
 NOBODY = ["setpriv", "--reuid", "65534", "--regid", "65534", "--clear-groups"]
 SEEN = [python for python in FOUND if python.minor >= (3, 7) and not python.is_free_threaded]
+PUBLIC = [python for python in SEEN if python.path.startswith("/usr/")]
 if os.environ.get("GILDIAG_TEST_ALL") != "1":  # half a minute instead of more
     SEEN = [python for python in SEEN if python.minor in ((3, 8), (3, 13))]
 GATE = "import sys\nprint('up', flush=True)\nsys.stdin.readline()\n"
@@ -200,8 +201,7 @@ class WithCapabilities(unittest.TestCase):
         subprocess.run(["cp", probe.PROBE, self.path], check=True)
         if subprocess.run(["setcap", "cap_bpf,cap_perfmon+ep", self.path], stderr=subprocess.DEVNULL).returncode:
             self.skipTest("no file capabilities here")
-        public = [python for python in SEEN if python.path.startswith("/usr/")]
-        if not public:
+        if not PUBLIC:
             self.skipTest("no Python that everybody may run")
         self.python = public[-1].path
 
