@@ -203,7 +203,7 @@ class WithCapabilities(unittest.TestCase):
             self.skipTest("no file capabilities here")
         if not PUBLIC:
             self.skipTest("no Python that everybody may run")
-        self.python = public[-1].path
+        self.python = PUBLIC[-1].path
 
     def start(self, prefix):
         target = subprocess.Popen([*prefix, self.python, "-c", GATE + CLOCK + CRUNCH + THREADS],
