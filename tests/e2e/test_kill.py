@@ -1,8 +1,10 @@
 """kill -9 of the target, the sampler, gildiag, or all: what was recorded is there, what is missing is said."""
 import os
+import random
 import signal
 import subprocess
 import sys
+import time
 import unittest
 
 import gildiag
@@ -15,6 +17,7 @@ while not select.select([sys.stdin], [], [], 0.005)[0]:
     sum(range(2000))
 sys.exit(6)
 """
+MOMENTS = 100 if os.environ.get("GILDIAG_TEST_ALL") == "1" else 20
 WORDS = [sys.executable, "-S", "-c", PROGRAM]
 
 
@@ -169,6 +172,35 @@ class Kill(unittest.TestCase):
                 gildiag.wait_for_end(pid)
                 self.assertFalse(trial.json()["recording"]["complete"])
                 self.assertIn("incomplete", trial.text())
+
+    def test_at_random_moments(self):
+        """The target, its sampler, or both: the one that lives goes on, and what is told is told as it is."""
+        dice = random.Random(os.environ.get("GILDIAG_TEST_SEED", "1"))
+        for moment in range(MOMENTS):
+            form, victims = dice.choice(("run", "record", "raw")), dice.choice(("target", "sampler", "both"))
+            delay_s = dice.uniform(0, 0.5)
+            with unprobed(self, form, moment=moment, victims=victims, delay_s=round(delay_s, 3)) as trial:
+                process, pid = self.start(trial)
+                sampler = trial.sampler()
+                time.sleep(delay_s)
+                for one in {"target": [pid], "sampler": [sampler], "both": [sampler, pid]}[victims]:
+                    os.kill(one, signal.SIGKILL)
+                gildiag.wait_for_end(sampler if victims != "target" else pid)
+                code, out, _ = self.finish(process)
+                self.assertEqual((code, out), (6 if victims == "sampler" else -signal.SIGKILL, b""))
+                trial.wait_for_samplers()
+                if victims == "both":  # nobody was left who could write more than there was
+                    done = trial.report()
+                    if done.returncode == 0:
+                        self.assertFalse(trial.json()["recording"]["complete"])
+                        self.assertIn("incomplete", trial.text())
+                    else:
+                        self.assert_sentence(done)
+                    continue
+                report = trial.json()
+                self.assertTrue(report["recording"]["complete"])
+                self.assertEqual(report["processes"][0]["exit"]["code"], 6 if victims == "sampler" else None)
+                self.assertGreater(report["time"]["wall_s"], delay_s / 2)
 
     def test_python_told_to_end(self):
         """SIGTERM kills a Python program, SIGINT makes it kill itself: both are whole recordings."""
