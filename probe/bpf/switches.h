@@ -78,7 +78,7 @@ static __always_inline void enter_cpu(struct gd_task *rec, __u64 now)
 		sums->woken_by[woken_by]++;
 	if (is_booked_by_object(rec))
 		book_wait(rec, woken_ns - off_ns, now - woken_ns);
-	if (rec->python.stack)
+	if (gd_has_stacks && rec->python.stack)
 		book_python(rec, now - off_ns);
 	if (has_no_wrapper(rec)) {
 		explained = &rec->sums.causes[rec->explained & (GD_CAUSE_MAX - 1)];
@@ -120,7 +120,7 @@ static __always_inline void leave_cpu(struct gd_task *rec, struct task_struct *t
 	read_slot(rec, task);
 	if (rec->state && has_no_wrapper(rec))
 		read_cause(rec, task, ctx);
-	if (rec->state && rec->python.layout)
+	if (gd_has_stacks && rec->state && rec->python.layout)
 		block_python(rec, task, now);
 }
 
