@@ -10,6 +10,8 @@ import unittest
 import gildiag
 import probe
 
+ALONE = True
+
 SOURCE = os.path.join(gildiag.WORKLOADS, "outside")
 RIGHT = {
     "computes": ("computing", "threads"),

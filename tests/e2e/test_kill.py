@@ -54,6 +54,7 @@ class Kill(unittest.TestCase):
                     if look_first:
                         self.assertFalse(trial.json()["recording"]["complete"])
                         self.assertIn("incomplete", trial.text())
+                    trial.sampler()  # it is there
                     os.kill(pid, signal.SIGKILL)
                     code, out, err = self.finish(process)
                     self.assertEqual((code, out), (-signal.SIGKILL, b""))
