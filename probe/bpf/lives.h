@@ -37,19 +37,29 @@ static __always_inline __u64 wake_up(void)
 									    : BPF_RB_NO_WAKEUP;
 }
 
-/* Tells the loader; rec may be NULL. */
-static __always_inline void tell(__u32 what, __u32 image, struct task_struct *leader, __u64 now,
-				 const struct gd_task *rec)
+/* To be submitted; NULL: there is no room, which is counted. */
+static __always_inline struct gd_event *begin_event(__u32 what, __u32 image, __u64 now)
 {
 	struct gd_event *event = bpf_ringbuf_reserve(&gd_events, sizeof(*event), 0);
 
 	if (!event) {
 		count(GD_BPF_LOST_EVENTS);
-		return;
+		return 0;
 	}
 	event->what = what;
 	event->image = image;
 	event->now_ns = now;
+	return event;
+}
+
+/* Tells the loader; rec may be NULL. */
+static __always_inline void tell(__u32 what, __u32 image, struct task_struct *leader, __u64 now,
+				 const struct gd_task *rec)
+{
+	struct gd_event *event = begin_event(what, image, now);
+
+	if (!event)
+		return;
 	event->pid = own_number(leader);
 	event->ppid = 0;
 	bpf_probe_read_kernel_str(event->command, sizeof(event->command), leader->comm);
@@ -67,16 +77,11 @@ static __always_inline void tell(__u32 what, __u32 image, struct task_struct *le
 /* At once: what a stack's code objects are called can be read only while they live. */
 static __always_inline void tell_stack(__u32 image, __u64 stack, __u64 now)
 {
-	struct gd_event *event = bpf_ringbuf_reserve(&gd_events, sizeof(*event), 0);
+	struct gd_event *event = begin_event(GD_EVENT_PYTHON_STACK, image, now);
 
-	if (!event) {
-		count(GD_BPF_LOST_EVENTS);
+	if (!event)
 		return;
-	}
-	event->what = GD_EVENT_PYTHON_STACK;
-	event->image = image;
 	event->stack = stack;
-	event->now_ns = now;
 	bpf_ringbuf_submit(event, BPF_RB_FORCE_WAKEUP);
 }
 

@@ -14,13 +14,6 @@
 #define WALKS       64 /* in that time, of one thread */
 #define THINNED_MAX 16
 
-struct {
-	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
-	__uint(max_entries, 1);
-	__type(key, __u32);
-	__type(value, struct scratch);
-} gd_python_scratch SEC(".maps");
-
 /* One entry unless the loader asks for more: most are after nobody's stacks. */
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
@@ -37,6 +30,21 @@ struct {
 } gd_python_waits SEC(".maps");
 
 /* ---- Blocks ---------------------------------------------------------------------------------- */
+
+/* A thread that never runs Python is searched for ever more rarely. */
+static __always_inline __u64 find_tstate(struct gd_task_python *python, __u64 thread)
+{
+	if (is_of(layout_of(python->layout), python->tstate, thread))
+		return python->tstate;
+	python->tstate = 0;
+	python->searches++;
+	if (python->searches & (python->searches - 1))
+		return 0;
+	python->tstate = gd_python_search(python->layout, thread);
+	if (python->tstate)
+		python->searches = 0;
+	return python->tstate;
+}
 
 static __always_inline _Bool is_walked(struct gd_task_python *python, __u64 now)
 {
@@ -71,18 +79,16 @@ static __always_inline void keep(struct gd_task *rec, struct scratch *scratch, _
 /* The current thread leaves the CPU to wait. */
 static __noinline int block_python(struct gd_task *rec, struct task_struct *task, __u64 now)
 {
-	struct scratch *scratch;
-	__u32 zero = 0;
+	struct scratch *scratch = own_scratch();
 	__u64 tstate, hash;
 
 	rec->python.stack = 0;
 	if (!is_walked(&rec->python, now))
 		return 0;
-	scratch = bpf_map_lookup_elem(&gd_python_scratch, &zero);
-	tstate = find_tstate(rec, task);
+	tstate = find_tstate(&rec->python, task->thread.fsbase);
 	if (!scratch || !tstate)
 		return 0;
-	hash = walk(rec, scratch, tstate);
+	hash = gd_python_walk(rec->python.layout, rec->image, tstate);
 	if (hash)
 		keep(rec, scratch, hash, now);
 	return 0;
@@ -93,8 +99,7 @@ static __noinline int book_python(struct gd_task *rec, __u64 waited_ns)
 {
 	struct gd_python_wait_key key = { .stack = rec->python.stack,
 					  .image = rec->image,
-					  .cause = rec->python.at_gil ? GD_CAUSE_GIL
-								      : rec->explained };
+					  .cause = gd_python_cause(rec) };
 	struct gd_python_wait_sums fresh = { waited_ns << (rec->python.thinned & 31), 1 };
 	struct gd_python_wait_sums *sums = bpf_map_lookup_elem(&gd_python_waits, &key);
 

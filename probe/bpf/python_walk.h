@@ -17,9 +17,10 @@
 
 struct gd_python_layout gd_pythons[GD_PRESENT_MAX];
 
-static __always_inline const struct gd_python_layout *layout_of(const struct gd_task *rec)
+/* number: of struct gd_task_python. */
+static __always_inline const struct gd_python_layout *layout_of(__u32 number)
 {
-	return &gd_pythons[(rec->python.layout - 1) & (GD_PRESENT_MAX - 1)];
+	return &gd_pythons[(number - 1) & (GD_PRESENT_MAX - 1)];
 }
 
 struct scratch {
@@ -28,6 +29,21 @@ struct scratch {
 	__u64 frame[GD_PYTHON_FRAME_BYTES / sizeof(__u64)];
 	__u64 code[GD_PYTHON_CODE_BYTES / sizeof(__u64)];
 };
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct scratch);
+} gd_python_scratch SEC(".maps");
+
+/* This CPU's; NULL never, but the verifier wants to see it asked. */
+static __always_inline struct scratch *own_scratch(void)
+{
+	__u32 zero = 0;
+
+	return bpf_map_lookup_elem(&gd_python_scratch, &zero);
+}
 
 /* ---- Reading --------------------------------------------------------------------------------- */
 
@@ -64,10 +80,11 @@ static __always_inline _Bool is_of(const struct gd_python_layout *layout, __u64 
 	return tstate && read_word(tstate + layout->offsets.tstate_thread_id) == thread;
 }
 
-static __noinline __u64 search_tstate(const struct gd_task *rec, struct task_struct *task)
+/* Global, with numbers only, as gd_python_walk(): the verifier looks at it once, not for each caller. */
+__noinline __u64 gd_python_search(__u32 number, __u64 thread)
 {
-	const struct gd_python_layout *layout = layout_of(rec);
-	__u64 thread = task->thread.fsbase, tstate = read_word(layout->threads);
+	const struct gd_python_layout *layout = layout_of(number);
+	__u64 tstate = read_word(layout->threads);
 
 	for (int i = 0; i < THREADS_MAX && tstate; i++) {
 		if (is_of(layout, tstate, thread))
@@ -75,23 +92,6 @@ static __noinline __u64 search_tstate(const struct gd_task *rec, struct task_str
 		tstate = read_word(tstate + layout->tstate_next);
 	}
 	return 0;
-}
-
-/* A thread that never runs Python is searched for ever more rarely. */
-static __always_inline __u64 find_tstate(struct gd_task *rec, struct task_struct *task)
-{
-	struct gd_task_python *python = &rec->python;
-
-	if (is_of(layout_of(rec), python->tstate, task->thread.fsbase))
-		return python->tstate;
-	python->tstate = 0;
-	python->searches++;
-	if (python->searches & (python->searches - 1))
-		return 0;
-	python->tstate = search_tstate(rec, task);
-	if (python->tstate)
-		python->searches = 0;
-	return python->tstate;
 }
 
 /* ---- The walk -------------------------------------------------------------------------------- */
@@ -158,14 +158,15 @@ static __always_inline _Bool is_interpreters_own(const struct gd_cpython_offsets
 	       (__u8)of_frame(scratch, o->frame_owner) >= OWNER_OF_INTERPRETER;
 }
 
-/* The hash of the frames, which are left in scratch; 0: no stack. */
-static __noinline __u64 walk(const struct gd_task *rec, struct scratch *scratch, __u64 tstate)
+/* The hash of the image's frames, which are left in this CPU's scratch; 0: no stack. */
+__noinline __u64 gd_python_walk(__u32 number, __u32 image, __u64 tstate)
 {
-	const struct gd_python_layout *layout = layout_of(rec);
-	__u64 frame = first_frame(&layout->offsets, tstate), hash = rec->image;
+	const struct gd_python_layout *layout = layout_of(number);
+	__u64 frame = first_frame(&layout->offsets, tstate), hash = image;
+	struct scratch *scratch = own_scratch();
 	__u32 bytes = layout->frame_bytes;
 
-	if (!bytes || bytes > sizeof(scratch->frame))
+	if (!scratch || !bytes || bytes > sizeof(scratch->frame))
 		return 0;
 	scratch->stack.count = 0;
 	scratch->stack.is_cut = 0;

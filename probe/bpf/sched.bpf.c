@@ -157,7 +157,7 @@ static void learn(struct gd_tgid *row)
 
 /*
  * Follows what the loader asks for: a leader's record that has no image yet, and all threads of
- * followed processes; hands slots' offsets that were learnt since on to them.
+ * followed processes; hands what was learnt since of slots and Python stacks on to them.
  */
 SEC("iter.s/task")
 int gd_adopt(struct bpf_iter__task *ctx)

@@ -60,6 +60,18 @@ struct gd_task {
 	struct gd_task_sums sums;
 };
 
+/* It blocked where no wrapper of the agent's stood, or where there is none: explained says why. */
+static inline _Bool gd_has_no_wrapper(const struct gd_task *task)
+{
+	return task->cause <= GD_CAUSE_CPU_FREE || task->cause == GD_PROBED_NO_SLOT;
+}
+
+/* What the Python stack of its open block waits for: GD_CAUSE_*; 0: a call without a name. */
+static inline uint32_t gd_python_cause(const struct gd_task *task)
+{
+	return task->python.at_gil ? (uint32_t)GD_CAUSE_GIL : task->explained;
+}
+
 /* A followed process, by tgid in the outermost namespace. */
 struct gd_tgid {
 	uint64_t tls_offset;

@@ -21,11 +21,6 @@ _Static_assert(__builtin_offsetof(struct slot_head, object) ==
 		       __builtin_offsetof(struct gd_thread, object),
 	       "the head of a slot is that of struct gd_thread");
 
-static __always_inline _Bool has_no_wrapper(const struct gd_task *rec)
-{
-	return rec->cause <= GD_CAUSE_CPU_FREE || rec->cause == GD_PROBED_NO_SLOT;
-}
-
 /* Takes over what a slot says, if it is this thread's. */
 static __always_inline _Bool use_slot(struct gd_task *rec, const struct slot_head *slot)
 {

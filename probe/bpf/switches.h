@@ -80,7 +80,7 @@ static __always_inline void enter_cpu(struct gd_task *rec, __u64 now)
 		book_wait(rec, woken_ns - off_ns, now - woken_ns);
 	if (gd_has_stacks && rec->python.stack)
 		book_python(rec, now - off_ns);
-	if (has_no_wrapper(rec)) {
+	if (gd_has_no_wrapper(rec)) {
 		explained = &rec->sums.causes[rec->explained & (GD_CAUSE_MAX - 1)];
 		explained->explained_ns += now - off_ns;
 		explained->explained_blocks++;
@@ -118,7 +118,7 @@ static __always_inline void leave_cpu(struct gd_task *rec, struct task_struct *t
 	rec->object = GD_NO_SYSCALL;
 	rec->stack = -1;
 	read_slot(rec, task);
-	if (rec->state && has_no_wrapper(rec))
+	if (rec->state && gd_has_no_wrapper(rec))
 		read_cause(rec, task, ctx);
 	if (gd_has_stacks && rec->state && rec->python.layout)
 		block_python(rec, task, now);

@@ -26,11 +26,6 @@ struct content {
 
 /* ---- Gathering ------------------------------------------------------------------------------- */
 
-static bool has_no_wrapper(const struct gd_task *task)
-{
-	return task->cause <= GD_CAUSE_CPU_FREE || task->cause == GD_PROBED_NO_SLOT;
-}
-
 static struct gd_probed_wait *add_wait(struct content *content, const struct gd_wait_key *key,
 				       const struct gd_wait_sums *sums)
 {
@@ -63,12 +58,12 @@ static void close_block(struct content *content, const struct gd_task *task, uin
 	struct gd_wait_sums wait = { 1, woken_ns - task->off_ns, content->now_ns - woken_ns,
 				     woken_ns - task->off_ns };
 
-	if (has_no_wrapper(task)) {
+	if (gd_has_no_wrapper(task)) {
 		sums->causes[task->explained % GD_CAUSE_MAX].explained_ns +=
 			content->now_ns - task->off_ns;
 		sums->causes[task->explained % GD_CAUSE_MAX].explained_blocks++;
 	}
-	if (has_no_wrapper(task) || task->cause < GD_CAUSE_INTERNAL)
+	if (gd_has_no_wrapper(task) || task->cause < GD_CAUSE_INTERNAL)
 		add_wait(content, &key, &wait);
 }
 

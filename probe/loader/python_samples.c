@@ -141,8 +141,7 @@ static struct gd_probed_sample sample_of(const struct gd_task *task, uint32_t st
 					 uint64_t now_ns, uint32_t thinned)
 {
 	return (struct gd_probed_sample){ .image = task->image,
-					  .cause = task->python.at_gil ? GD_CAUSE_GIL
-								       : task->explained,
+					  .cause = gd_python_cause(task),
 					  .stack = stack,
 					  .waited_ns = (now_ns - task->off_ns) << (thinned & 31),
 					  .samples = 1 };

@@ -8,6 +8,22 @@
 #define TEXT_BYTES_MAX (1u << 20)
 #define FRAMES_MAX     16384
 
+/* 1 + the number of a new row, and of its twin: two tables in step; 0: no room in one of them. */
+static uint32_t add_pair(struct gd_rows *rows, const void *row, size_t row_bytes,
+			 struct gd_rows *twins, const void *twin, size_t twin_bytes, size_t limit)
+{
+	void *new_row = gd_rows_add(rows, row_bytes, limit);
+	void *new_twin = new_row ? gd_rows_add(twins, twin_bytes, limit) : NULL;
+
+	if (new_row && !new_twin)
+		rows->count--;
+	if (!new_twin)
+		return 0;
+	memcpy(new_row, row, row_bytes);
+	memcpy(new_twin, twin, twin_bytes);
+	return (uint32_t)rows->count;
+}
+
 /* ---- Names ----------------------------------------------------------------------------------- */
 
 /* Where a text stands from now on; 0: no room. */
@@ -63,9 +79,8 @@ static uint32_t add_frame(struct gd_python_stacks *stacks, const struct gd_inter
 			  const struct gd_python_code *from)
 {
 	const struct gd_python_code *codes = stacks->codes.rows;
-	struct gd_python_code *code;
-	struct gd_frame *row, frame;
 	struct gd_cpython_names names;
+	struct gd_frame frame;
 
 	if (!gd_cpython_name(&interpreter->python, &from->frame, &names))
 		return 0;
@@ -77,17 +92,8 @@ static uint32_t add_frame(struct gd_python_stacks *stacks, const struct gd_inter
 		    codes[i].frame.instr_bytes == from->frame.instr_bytes &&
 		    memcmp((struct gd_frame *)stacks->frames.rows + i, &frame, sizeof(frame)) == 0)
 			return (uint32_t)i + 1;
-	row = gd_rows_add(&stacks->frames, sizeof(*row), FRAMES_MAX);
-	if (!row)
-		return 0;
-	code = gd_rows_add(&stacks->codes, sizeof(*code), FRAMES_MAX);
-	if (!code) {
-		stacks->frames.count--;
-		return 0;
-	}
-	*row = frame;
-	*code = *from;
-	return (uint32_t)stacks->frames.count;
+	return add_pair(&stacks->frames, &frame, sizeof(frame), &stacks->codes, from, sizeof(*from),
+			FRAMES_MAX);
 }
 
 const struct gd_interpreter *gd_python_stacks_interpreter(const struct gd_python_stacks *stacks,
@@ -114,8 +120,8 @@ uint32_t gd_python_stacks_add(struct gd_python_stacks *stacks, uint32_t image, u
 			      const struct gd_python_stack *from)
 {
 	const struct gd_interpreter *interpreter = gd_python_stacks_interpreter(stacks, image);
-	struct gd_stack stack = { .count = from->count, .is_cut = from->is_cut }, *row;
-	uint64_t *own;
+	struct gd_stack stack = { .count = from->count, .is_cut = from->is_cut };
+	uint32_t equal;
 
 	for (uint32_t i = 0; i < from->count && i < GD_STACK_DEPTH; i++) {
 		struct gd_python_code code = { { from->codes[i], from->instrs[i] }, image };
@@ -127,19 +133,10 @@ uint32_t gd_python_stacks_add(struct gd_python_stacks *stacks, uint32_t image, u
 			return 0;
 		stack.frames[i] = named - 1;
 	}
-	if (!key && find_equal(stacks, &stack))
-		return find_equal(stacks, &stack);
-	own = gd_rows_add(&stacks->keys, sizeof(*own), GD_PYTHON_STACKS);
-	if (!own)
-		return 0;
-	row = gd_rows_add(&stacks->stacks, sizeof(*row), GD_PYTHON_STACKS);
-	if (!row) {
-		stacks->keys.count--;
-		return 0;
-	}
-	*own = key;
-	*row = stack;
-	return (uint32_t)stacks->stacks.count;
+	equal = key ? 0 : find_equal(stacks, &stack);
+	return equal ? equal
+		     : add_pair(&stacks->stacks, &stack, sizeof(stack), &stacks->keys, &key,
+				sizeof(key), GD_PYTHON_STACKS);
 }
 
 void gd_python_stacks_note(struct gd_python_stacks *stacks, uint32_t image, uint64_t key)
