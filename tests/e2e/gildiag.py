@@ -93,6 +93,11 @@ SHELL_GATE = ["sh", "-c", "echo up; read go; exec \"$@\"", "sh"]
 def watch_from_outside(command, is_python, cwd=WORKLOADS, timeout=60):
     """Runs command without an agent, with gildiag record -p on it from before its first line on."""
     words = [command[0], "-c", GATE, *command[1:]] if is_python else [*SHELL_GATE, *command]
+    return watch_gated(words, cwd, timeout)
+
+
+def watch_gated(words, cwd=WORKLOADS, timeout=60):
+    """The same of a program that says a line and waits for one by itself."""
     with tempfile.TemporaryDirectory() as folder, subprocess.Popen(
             words, cwd=cwd, env=clean_environment(), stdin=subprocess.PIPE, stdout=subprocess.PIPE,
             stderr=subprocess.PIPE) as target:

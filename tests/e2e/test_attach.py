@@ -73,6 +73,13 @@ class Attach(unittest.TestCase):
         self.assertEqual(done.returncode, 0, done.stderr)
         return json.loads(done.stdout)
 
+    def look(self, code, seconds):
+        """The report of what Python code does for so long, once it has said that it is up."""
+        target = self.start([sys.executable, "-c", code])
+        target.stdout.readline()
+        recording, _ = self.record(target.pid, "-d", seconds)
+        return self.report(recording)
+
     def test_the_verdict_is_right_or_cannot_say(self):
         for name, (code, right) in PROGRAMS.items():
             with self.subTest(name):
@@ -91,13 +98,10 @@ class Attach(unittest.TestCase):
     def test_a_lock_seen_from_outside(self):
         code = ("import threading, time\nlock = threading.Lock()\ndef f():\n    while True:\n        with lock: time.sleep(0.01)\n"
                 "[threading.Thread(target=f).start() for _ in range(4)]; print('up', flush=True)\n")
-        target = self.start([sys.executable, "-c", code])
-        target.stdout.readline()
-        recording, _ = self.record(target.pid, "-d", "0.8")
-        report = self.report(recording)
+        report = self.look(code, "0.8")
         self.assertEqual((report["verdict"]["class"], report["verdict"]["rule"]), ("unknown", "from-outside"))
         self.assertEqual(report["recommendation"]["action"], "cannot-say")
-        text = subprocess.run([gildiag.TOOL, "report", recording], stdout=subprocess.PIPE, check=True).stdout.decode()
+        text = subprocess.run([gildiag.TOOL, "report", self.folder + "/r"], stdout=subprocess.PIPE, check=True).stdout.decode()
         self.assertIn("CANNOT SAY: its threads wait for each other.", text)
         self.assertIn("gildiag run", text)
 
@@ -125,10 +129,7 @@ class Attach(unittest.TestCase):
                 "def echo():\n    while True:\n        b.send(b.recv(1))\n"
                 "threading.Thread(target=echo).start()\nprint('up', flush=True)\n"
                 "while True:\n    a.send(b'x'); a.recv(1)\n    a.send(b'x')\n    a.recv(1)\n")
-        target = self.start([sys.executable, "-c", code])
-        target.stdout.readline()
-        recording, _ = self.record(target.pid, "-d", "1")
-        report = self.report(recording)
+        report = self.look(code, "1")
         samples = [stack for stack in report["stacks"] if stack["cause"] == "recv"]
         waits = sum(thread["scheduler"]["causes"]["no_slot"]["blocks"] for thread in report["threads"])
         self.assertLess(sum(stack["samples"] for stack in samples), 0.5 * waits)
@@ -146,10 +147,7 @@ class Attach(unittest.TestCase):
                 "a.settimeout(0.02)\nchild(lambda: sum(range(1000)))\nchild(asks)\n"
                 "child(lambda: subprocess.run(['sleep', '60']))\ntime.sleep(0.3)\n"
                 "print('up', flush=True)\nos.wait()\n")
-        target = self.start([sys.executable, "-c", code])
-        target.stdout.readline()
-        recording, _ = self.record(target.pid, "-d", "0.8")
-        report = self.report(recording)
+        report = self.look(code, "0.8")
         processes = report["processes"]
         self.assertEqual(sorted(process["runtime"]["gil"] for process in processes), ["none", "on", "on", "on", "on"])
         computing = [process for process in processes if process["classes"]["cpu_gil_s"] > 0.5]

@@ -1,10 +1,8 @@
 """gildiag record -p on programs of other languages: classes and causes, right or "cannot say"."""
-import json
 import os
 import shutil
 import subprocess
 import tempfile
-import time
 import unittest
 
 import gildiag
@@ -41,20 +39,9 @@ class Languages(unittest.TestCase):
                               env=dict(os.environ, GO111MODULE="off"))
         self.assertEqual(done.returncode, 0, done.stdout)
 
-    def watch(self, case):
-        recording = os.path.join(self._folder.name, case)
-        with subprocess.Popen([self.program, case], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as target:
-            target.stdout.readline()
-            with subprocess.Popen([gildiag.TOOL, "record", "-o", recording, "-p", str(target.pid)]) as recorder:
-                while not os.path.exists(os.path.join(recording, "probe")) and recorder.poll() is None:
-                    time.sleep(0.001)
-                target.communicate(b"\n", timeout=60)
-        return json.loads(subprocess.run([gildiag.TOOL, "report", "-f", "json", recording],
-                                         stdout=subprocess.PIPE, check=True).stdout)
-
     def ask_all(self):
         """The reports; the verdict of each is right, or that it cannot say."""
-        reports = {case: self.watch(case) for case in RIGHT}
+        reports = {case: gildiag.watch_gated([self.program, case]).report for case in RIGHT}
         for case, report in reports.items():
             with self.subTest(case):
                 said = report["verdict"]["class"], report["recommendation"]["action"]

@@ -1,39 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /* Where the GIL is and who holds it, and that nothing is believed that does not look like one. */
+#include <builders/memory_image.h>
 #include <cpython_gil.h>
-#include <string.h>
 #include <unit/cmocka_begin.h>
 
-#define BASE        0x10000ull
-#define RUNTIME     BASE
-#define TSTATE      (BASE + 0x1000)
-#define PTHREAD     (BASE + 0x1400)
-#define INTERPRETER (BASE + 0x2000)
-#define HEAP_GIL    (BASE + 0x3000)
-#define BYTES       0x4000
-
-static unsigned char memory_bytes[BYTES];
-
-static bool read_bytes(void *arg, uint64_t address, void *buf, size_t size_bytes)
-{
-	(void)arg;
-	if (address < BASE || address - BASE > BYTES || size_bytes > BYTES - (address - BASE))
-		return false;
-	memcpy(buf, memory_bytes + (address - BASE), size_bytes);
-	return true;
-}
-
-static const struct gd_memory memory = { read_bytes, NULL };
-
-static void put64(uint64_t address, uint64_t value)
-{
-	memcpy(memory_bytes + (address - BASE), &value, sizeof(value));
-}
-
-static void put32(uint64_t address, uint32_t value)
-{
-	memcpy(memory_bytes + (address - BASE), &value, sizeof(value));
-}
+#define HEAP_GIL (BASE + 0x3000)
 
 /* interval, last_holder, locked, as they stand before the condition. */
 static void put_gil(uint64_t cond, uint64_t interval_us, uint32_t locked)
@@ -49,9 +20,7 @@ static int make_311(void **state)
 	(void)state;
 	memset(memory_bytes, 0, sizeof(memory_bytes));
 	put_gil(RUNTIME + 392, 5000, 1);
-	put64(TSTATE + 152, PTHREAD);
-	put64(PTHREAD + 16, PTHREAD);
-	put32(PTHREAD + 720, 4242);
+	put_thread(4242);
 	return 0;
 }
 

@@ -1,45 +1,19 @@
 /* SPDX-License-Identifier: MIT */
 /* Where the list of thread states begins, and that nothing is believed that leads to no thread. */
+#include <builders/memory_image.h>
 #include <cpython_threads.h>
-#include <string.h>
 #include <unit/cmocka_begin.h>
 
-#define BASE        0x10000ull
-#define RUNTIME     BASE
-#define TSTATE      (BASE + 0x1000)
-#define PTHREAD     (BASE + 0x1400)
-#define INTERPRETER (BASE + 0x2000)
-#define BYTES       0x4000
-
-static unsigned char memory_bytes[BYTES];
-
-static bool read_bytes(void *arg, uint64_t address, void *buf, size_t size_bytes)
-{
-	(void)arg;
-	if (address < BASE || address - BASE > BYTES || size_bytes > BYTES - (address - BASE))
-		return false;
-	memcpy(buf, memory_bytes + (address - BASE), size_bytes);
-	return true;
-}
-
-static const struct gd_memory memory = { read_bytes, NULL };
 static const struct gd_cpython_offsets of_311 = { .version = 0x030b, .tstate_thread_id = 152 };
 static const struct gd_cpython_offsets of_313 = { .version = 0x030d, .tstate_thread_id = 152 };
 
-static void put64(uint64_t address, uint64_t value)
-{
-	memcpy(memory_bytes + (address - BASE), &value, sizeof(value));
-}
-
 /* One thread, 4242, in an interpreter whose list begins threads bytes into it. */
-static void put_thread(uint64_t main, uint64_t threads)
+static void put_list(uint64_t main, uint64_t threads)
 {
 	memset(memory_bytes, 0, sizeof(memory_bytes));
 	put64(RUNTIME + main, INTERPRETER);
 	put64(INTERPRETER + threads, TSTATE);
-	put64(TSTATE + 152, PTHREAD);
-	put64(PTHREAD + 16, PTHREAD);
-	put64(PTHREAD + 720, 4242);
+	put_thread(4242);
 }
 
 static void by_the_table_up_to_3_12(void **state)
@@ -47,7 +21,7 @@ static void by_the_table_up_to_3_12(void **state)
 	struct gd_cpython_threads threads;
 
 	(void)state;
-	put_thread(48, 16);
+	put_list(48, 16);
 	assert_int_equal(gd_cpython_main_interpreter(0x030b, &memory, RUNTIME), INTERPRETER);
 	assert_true(gd_cpython_threads_find(&of_311, &memory, RUNTIME, &threads));
 	assert_int_equal(threads.head, INTERPRETER + 16);
@@ -60,7 +34,7 @@ static void as_published_from_3_13_on(void **state)
 	struct gd_cpython_threads threads;
 
 	(void)state;
-	put_thread(640, 7344);
+	put_list(640, 7344);
 	assert_false(gd_cpython_threads_find(&of_313, &memory, RUNTIME, &threads));
 	put64(RUNTIME + 72, 7344);
 	assert_true(gd_cpython_threads_find(&of_313, &memory, RUNTIME, &threads));
@@ -75,7 +49,7 @@ static void what_leads_to_no_thread_is_no_list(void **state)
 	struct gd_cpython_threads threads;
 
 	(void)state;
-	put_thread(48, 16);
+	put_list(48, 16);
 	put64(PTHREAD + 16, PTHREAD + 8); /* it does not know itself */
 	assert_false(gd_cpython_threads_find(&of_311, &memory, RUNTIME, &threads));
 	put64(PTHREAD + 16, PTHREAD);

@@ -2,6 +2,7 @@
 /* The eBPF probe's file: whose rows are whose, and what a hostile one may not do. */
 #include <base/cleanup.h>
 #include <builders/probed.h>
+#include <builders/probed_load.h>
 #include <builders/recording.h>
 #include <builders/scratch.h>
 #include <fcntl.h>
@@ -80,19 +81,12 @@ static void init(struct probed *file)
 /* The agent's process of the builder, the probe's file beside it, loaded. */
 static struct gd_session_model *load(const char *folder, const struct probed *file)
 {
-	struct gd_session_model *session = NULL;
 	struct gd_recording recording;
-	gd_autofree char *name = NULL;
-	struct gd_diag diag = { "" };
 
 	assert_int_equal(mkdir(folder, 0700), 0);
 	gd_recording_init(&recording);
 	assert_int_equal(gd_recording_write(&recording, folder), 0);
-	assert_true(asprintf(&name, "%s/%s", folder, GD_SESSION_PROBE) > 0);
-	gd_scratch_write(name, file, sizeof(*file), 0600);
-	if (gd_load_session(folder, 0, &session, &diag) != 0)
-		fail_msg("%s", diag.text);
-	return session;
+	return gd_probed_load_with(folder, file, sizeof(*file));
 }
 
 static void rows_of_the_program_that_the_agent_woke_in_are_its_process_s(void **state)

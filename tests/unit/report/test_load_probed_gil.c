@@ -1,12 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* A process without an agent: its threads' times split by the GIL, or left alone. */
-#include <base/cleanup.h>
 #include <builders/probed.h>
-#include <builders/scratch.h>
+#include <builders/probed_load.h>
 #include <classes.h>
-#include <load.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unit/near.h>
 
 #define S     1000000000ull
@@ -78,18 +75,7 @@ static void init(struct probed *file)
 
 static struct gd_session_model *load(const char *folder, const struct probed *file)
 {
-	struct gd_session_model *session = NULL;
-	gd_autofree char *name = NULL, *marker = NULL;
-	struct gd_diag diag = { "" };
-
-	assert_int_equal(mkdir(folder, 0700), 0);
-	assert_true(asprintf(&name, "%s/%s", folder, GD_SESSION_PROBE) > 0);
-	assert_true(asprintf(&marker, "%s/%s", folder, GD_SESSION_MARKER) > 0);
-	gd_scratch_write(marker, "", 0, 0600);
-	gd_scratch_write(name, file, sizeof(*file), 0600);
-	if (gd_load_session(folder, 0, &session, &diag) != 0)
-		fail_msg("%s", diag.text);
-	return session;
+	return gd_probed_load(folder, file, sizeof(*file));
 }
 
 static struct gd_classes classes_of(const struct gd_session_model *session, size_t thread)

@@ -1,11 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* Python stacks of a process without an agent: whose they are, and damaged rows. */
-#include <base/cleanup.h>
 #include <builders/probed.h>
-#include <builders/scratch.h>
-#include <load.h>
+#include <builders/probed_load.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unit/near.h>
 
 #define S     1000000000ull
@@ -59,18 +56,7 @@ static void init(struct probed *file)
 
 static struct gd_session_model *load(const char *folder, const struct probed *file)
 {
-	struct gd_session_model *session = NULL;
-	gd_autofree char *name = NULL, *marker = NULL;
-	struct gd_diag diag = { "" };
-
-	assert_int_equal(mkdir(folder, 0700), 0);
-	assert_true(asprintf(&name, "%s/%s", folder, GD_SESSION_PROBE) > 0);
-	assert_true(asprintf(&marker, "%s/%s", folder, GD_SESSION_MARKER) > 0);
-	gd_scratch_write(marker, "", 0, 0600);
-	gd_scratch_write(name, file, sizeof(*file), 0600);
-	if (gd_load_session(folder, 0, &session, &diag) != 0)
-		fail_msg("%s", diag.text);
-	return session;
+	return gd_probed_load(folder, file, sizeof(*file));
 }
 
 static const struct gd_process_model *process_of(const struct gd_session_model *session, int pid)
