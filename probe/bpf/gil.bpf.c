@@ -9,14 +9,8 @@
 
 char LICENSE[] SEC("license") = "Dual MIT/GPL";
 
-SEC("uprobe")
-int gd_on_cond_signal(struct pt_regs *ctx)
+static __always_inline void on_signal(struct gd_task *task, __u64 cond)
 {
-	struct gd_task *task = followed_task();
-	__u64 cond = PT_REGS_PARM1(ctx);
-
-	if (!task)
-		return 0;
 	if (find_gil(task->image, cond)) {
 		if (is_drop(cond))
 			drop(task, cond);
@@ -25,27 +19,48 @@ int gd_on_cond_signal(struct pt_regs *ctx)
 	} else if (cond == gd_main_cond && is_drop(cond)) {
 		drop(task, cond);
 	}
-	return 0;
 }
 
-SEC("uprobe")
-int gd_on_cond_timedwait(struct pt_regs *ctx)
+static __always_inline void on_timedwait(struct gd_task *task, __u64 cond)
 {
-	struct gd_task *task = followed_task();
-	__u64 cond = PT_REGS_PARM1(ctx);
-
-	if (task && (find_gil(task->image, cond) || cond == gd_main_cond))
+	if (find_gil(task->image, cond) || cond == gd_main_cond)
 		begin_wait(task, cond);
-	return 0;
+}
+
+static __always_inline void on_wait(struct gd_task *task, __u64 cond)
+{
+	if (find_gil(task->image, cond - SWITCH_COND))
+		begin_yield(task, cond - SWITCH_COND);
 }
 
 SEC("uprobe")
-int gd_on_cond_wait(struct pt_regs *ctx)
+int gd_on_condition(struct pt_regs *ctx)
 {
 	struct gd_task *task = followed_task();
 	__u64 cond = PT_REGS_PARM1(ctx);
 
-	if (task && find_gil(task->image, cond - SWITCH_COND))
-		begin_yield(task, cond - SWITCH_COND);
+	if (!task)
+		return 0;
+	switch (bpf_get_attach_cookie(ctx)) {
+	case GD_COND_SIGNAL:
+		on_signal(task, cond);
+		break;
+	case GD_COND_TIMEDWAIT:
+		on_timedwait(task, cond);
+		break;
+	case GD_COND_WAIT:
+		on_wait(task, cond);
+		break;
+	}
+	return 0;
+}
+
+__u32 gd_beacons;
+
+/* On a function of the loader's own: is a thread seen by a probe on its process? */
+SEC("uprobe")
+int gd_on_beacon(struct pt_regs *ctx)
+{
+	__sync_fetch_and_add(&gd_beacons, 1);
 	return 0;
 }

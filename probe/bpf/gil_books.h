@@ -83,8 +83,8 @@ static __always_inline void book_hold(struct gd_gil_row *row, __u64 held)
 }
 
 /*
- * Who drops without having been seen to take held it when the probe came: since then nobody else
- * took it.  A free-threaded build that switches its GIL off signals without holding it.
+ * Who drops without having been seen to take held it when the probe came, or when its process was
+ * born: since then nobody else took it.  A free-threaded build that switches its GIL off signals without holding it.
  */
 static __noinline int drop(struct gd_task *task, __u64 cond)
 {
@@ -97,7 +97,8 @@ static __noinline int drop(struct gd_task *task, __u64 cond)
 	if (thread->state == GD_PROBED_GIL_NEW && !row->takes && !row->drops) {
 		thread->state = GD_PROBED_GIL_HOLDS;
 		thread->cond = cond;
-		thread->at.ns = task->sums.born_ns;
+		thread->at.ns =
+			row->since_ns > task->sums.born_ns ? row->since_ns : task->sums.born_ns;
 	}
 	if (thread->state != GD_PROBED_GIL_HOLDS || thread->cond != cond)
 		return 0;

@@ -8,6 +8,12 @@
 
 #include "shared.h"
 
+/* libc's functions that are watched: cookies. */
+#define GD_COND_SIGNAL    0 /* pthread_cond_signal */
+#define GD_COND_TIMEDWAIT 1
+#define GD_COND_WAIT      2
+#define GD_COND_FUNCTIONS 3
+
 struct gd_gil_key {
 	uint32_t image;
 	uint32_t padding;
@@ -16,6 +22,7 @@ struct gd_gil_key {
 
 /* Writer: who owns the GIL's own mutex, so one thread at a time. */
 struct gd_gil_row {
+	uint64_t since_ns; /* watched from then on; 0: from the process's beginning */
 	uint64_t taken_ns; /* of the last take; 0: none was seen, or it was given back */
 	uint64_t waiting;  /* threads that wait now, */
 	uint64_t arrivals; /* and the sum of the times at which they came, modulo 2^64 */

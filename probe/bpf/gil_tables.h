@@ -12,7 +12,7 @@
 #include <bpf/bpf_tracing.h>
 #include <linux/ptrace.h>
 
-#define GILS        64
+#define GILS        256
 #define GIL_THREADS 16384
 
 /* gil->cond of the process that is attached to, where its runtime tells; 0: not known. */

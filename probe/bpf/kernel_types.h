@@ -76,7 +76,9 @@ struct bpf_iter__task {
 
 struct linux_binprm;
 
-#define CLONE_THREAD 0x00010000ul /* linux/sched.h, which needs headers of libc's */
+/* linux/sched.h, which needs headers of libc's. */
+#define CLONE_VM     0x00000100ul
+#define CLONE_THREAD 0x00010000ul
 
 #define PF_KTHREAD 0x00200000u /* linux/sched.h of the kernel itself */
 

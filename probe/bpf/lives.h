@@ -52,9 +52,9 @@ static __always_inline struct gd_event *begin_event(__u32 what, __u32 image, __u
 	return event;
 }
 
-/* Tells the loader; rec may be NULL. */
-static __always_inline void tell(__u32 what, __u32 image, struct task_struct *leader, __u64 now,
-				 const struct gd_task *rec)
+/* Tells the loader; rec may be NULL.  copy_of: with GD_EVENT_IMAGE_BORN, which is then urgent. */
+static __always_inline void tell_of(__u32 what, __u32 image, struct task_struct *leader, __u64 now,
+				    const struct gd_task *rec, __u32 copy_of)
 {
 	struct gd_event *event = begin_event(what, image, now);
 
@@ -62,6 +62,8 @@ static __always_inline void tell(__u32 what, __u32 image, struct task_struct *le
 		return;
 	event->pid = own_number(leader);
 	event->ppid = 0;
+	event->tgid = leader->tgid;
+	event->copy_of = copy_of;
 	bpf_probe_read_kernel_str(event->command, sizeof(event->command), leader->comm);
 	if (what == GD_EVENT_IMAGE_BORN) {
 		struct task_struct *parent = BPF_CORE_READ(leader, real_parent, group_leader);
@@ -71,7 +73,13 @@ static __always_inline void tell(__u32 what, __u32 image, struct task_struct *le
 	/* Too long for the compiler's own copy. */
 	if (rec)
 		bpf_probe_read_kernel(&event->task, sizeof(event->task), rec);
-	bpf_ringbuf_submit(event, wake_up());
+	bpf_ringbuf_submit(event, copy_of ? BPF_RB_FORCE_WAKEUP : wake_up());
+}
+
+static __always_inline void tell(__u32 what, __u32 image, struct task_struct *leader, __u64 now,
+				 const struct gd_task *rec)
+{
+	tell_of(what, image, leader, now, rec, 0);
 }
 
 /* At once: what a stack's code objects are called can be read only while they live. */
@@ -85,11 +93,16 @@ static __always_inline void tell_stack(__u32 image, __u64 stack, __u64 now)
 	bpf_ringbuf_submit(event, BPF_RB_FORCE_WAKEUP);
 }
 
-/* A program begins; 0: no room for it. */
-static __always_inline __u32 bear_image(struct task_struct *leader, __u64 tls_offset, __u64 now)
+/*
+ * A program begins, of which the loader is to be told; 0: no room for it.  twin: the thread whose
+ * process's memory it has a copy of, and so all that was learnt of it; or NULL.
+ */
+static __always_inline __u32 bear_image(struct task_struct *leader, __u64 tls_offset,
+					const struct gd_task *twin)
 {
 	struct gd_tgid row = { .tls_offset = tls_offset,
-			       .image = __sync_fetch_and_add(&gd_images, 1) + 1 };
+			       .image = __sync_fetch_and_add(&gd_images, 1) + 1,
+			       .layout = twin ? twin->python.layout : 0 };
 	__u32 tgid = leader->tgid;
 
 	if (bpf_map_update_elem(&gd_tgids, &tgid, &row, BPF_ANY)) {
@@ -97,7 +110,6 @@ static __always_inline __u32 bear_image(struct task_struct *leader, __u64 tls_of
 		return 0;
 	}
 	mark(tgid);
-	tell(GD_EVENT_IMAGE_BORN, row.image, leader, now, 0);
 	return row.image;
 }
 

@@ -52,29 +52,41 @@ int BPF_PROG(gd_on_waking, struct task_struct *task)
 	return 0;
 }
 
+/* It is queued for its first CPU: a delay, after a block of no length. */
+static __always_inline void begin_life(struct gd_task *rec, struct task_struct *task, __u32 image,
+				       const struct gd_task *parent, __u64 now)
+{
+	open_books(rec, task, image, parent->tls_offset, now);
+	rec->state = 1;
+	rec->off_ns = rec->woken_ns = now;
+}
+
 /* The current thread makes another one, or another process. */
 SEC("tp_btf/task_newtask")
 int BPF_PROG(gd_on_birth, struct task_struct *task, unsigned long clone_flags)
 {
 	struct gd_task *parent = find(bpf_get_current_task_btf());
+	_Bool is_thread = clone_flags & CLONE_THREAD, is_copy = !(clone_flags & CLONE_VM);
 	struct gd_task *rec;
-	__u64 now, tls_offset;
+	__u64 now;
 	__u32 image;
 
 	if (!parent)
 		return 0;
 	now = bpf_ktime_get_ns();
-	tls_offset = parent->tls_offset;
-	image = clone_flags & CLONE_THREAD ? parent->image : bear_image(task, tls_offset, now);
-	rec = image ? make_record(task) : 0;
-	if (!rec)
+	image = is_thread ? parent->image
+			  : bear_image(task, parent->tls_offset, is_copy ? parent : 0);
+	if (!image)
 		return 0;
-	open_books(rec, task, image, tls_offset, now);
-	if (clone_flags & CLONE_THREAD)
+	rec = make_record(task);
+	if (rec)
+		begin_life(rec, task, image, parent, now);
+	if (rec && (is_thread || is_copy))
 		rec->python.layout = parent->python.layout;
-	/* It is queued for its first CPU: a delay, after a block of no length. */
-	rec->state = 1;
-	rec->off_ns = rec->woken_ns = now;
+	/* Now that it is followed.  Nobody looks at copies but for their stacks. */
+	if (!is_thread)
+		tell_of(GD_EVENT_IMAGE_BORN, image, task, now, 0,
+			gd_has_stacks && is_copy ? parent->image : 0);
 	return 0;
 }
 
@@ -99,8 +111,9 @@ int BPF_PROG(gd_on_exec, struct task_struct *task)
 		unmark(tgid);
 		return 0;
 	}
-	image = bear_image(task, 0, now);
+	image = bear_image(task, 0, 0);
 	if (image) {
+		tell(GD_EVENT_IMAGE_BORN, image, task, now, 0);
 		open_books(rec, task, image, 0, now);
 		rec->on_ns = now;
 	}
@@ -165,7 +178,7 @@ int gd_adopt(struct bpf_iter__task *ctx)
 	struct task_struct *task = ctx->task;
 	struct gd_tgid *row;
 	struct gd_task *rec;
-	__u32 tgid;
+	__u32 tgid, image;
 
 	if (!task)
 		return 0;
@@ -175,7 +188,9 @@ int gd_adopt(struct bpf_iter__task *ctx)
 	if (row && tgid == gd_learnt.tgid)
 		learn(row);
 	if (rec && !rec->image && !row && task->pid == task->tgid && !rec->sums.ended_ns) {
-		bear_image(task, rec->tls_offset, bpf_ktime_get_ns());
+		image = bear_image(task, rec->tls_offset, 0);
+		if (image)
+			tell(GD_EVENT_IMAGE_BORN, image, task, bpf_ktime_get_ns(), 0);
 		row = bpf_map_lookup_elem(&gd_tgids, &tgid);
 	}
 	if (!row)
@@ -191,6 +206,28 @@ int gd_adopt(struct bpf_iter__task *ctx)
 	}
 	if (rec)
 		rec->python.layout = row->layout;
+	return 0;
+}
+
+/*
+ * Writes what lies in the memory of a followed process: the loader reads that of processes which
+ * were born after it gave up its rights.  Context: may sleep.
+ */
+SEC("iter.s/task")
+int gd_read(struct bpf_iter__task *ctx)
+{
+	struct task_struct *task = ctx->task;
+	__u32 tgid = gd_wanted.tgid, bytes = gd_wanted.bytes;
+	char *page;
+
+	if (!task || !tgid || (__u32)task->pid != tgid || bytes > GD_WANTED_BYTES ||
+	    !bpf_map_lookup_elem(&gd_tgids, &tgid))
+		return 0;
+	page = bpf_map_lookup_elem(&gd_page, &(__u32){ 0 });
+	/* An exec that changed its credentials meanwhile made it somebody else's. */
+	if (page && bpf_copy_from_user_task(page, bytes, (void *)gd_wanted.address, task, 0) == 0 &&
+	    is_callers(task))
+		bpf_seq_write(ctx->meta->seq, page, bytes);
 	return 0;
 }
 

@@ -31,6 +31,9 @@ const volatile _Bool gd_has_stacks;
 /* What the loader hands on by an iterator: the row it goes to stays that of the program. */
 struct gd_learnt gd_learnt;
 
+/* What it asks for by another one. */
+struct gd_wanted gd_wanted;
+
 __u8 gd_marks[TGIDS];
 __u32 gd_images; /* given out so far */
 __u32 gd_wait_rows;
@@ -55,6 +58,13 @@ struct {
 	__uint(key_size, sizeof(__u32));
 	__uint(value_size, GD_PROBED_STACK_DEPTH * sizeof(__u64));
 } gd_stacks SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, char[GD_WANTED_BYTES]);
+} gd_page SEC(".maps");
 
 struct {
 	__uint(type, BPF_MAP_TYPE_RINGBUF);

@@ -44,9 +44,10 @@ static int make_links(struct gd_attached *attached, ring_buffer_sample_fn on_eve
 
 	attached->adopt = bpf_program__attach_iter(skeleton->progs.gd_adopt, NULL);
 	attached->dump = bpf_program__attach_iter(skeleton->progs.gd_dump, NULL);
+	attached->read = bpf_program__attach_iter(skeleton->progs.gd_read, NULL);
 	attached->ring =
 		ring_buffer__new(bpf_map__fd(skeleton->maps.gd_events), on_event, arg, NULL);
-	if (!attached->adopt || !attached->dump || !attached->ring)
+	if (!attached->adopt || !attached->dump || !attached->read || !attached->ring)
 		return -errno;
 	return sched_bpf__attach(skeleton);
 }
@@ -78,6 +79,7 @@ int gd_attach(uint32_t owner, uint32_t ring_bytes, bool has_stacks, ring_buffer_
 	attached.skeleton->rodata->gd_marks_are_exact = has_small_pids();
 	bpf_program__set_autoattach(attached.skeleton->progs.gd_adopt, false);
 	bpf_program__set_autoattach(attached.skeleton->progs.gd_dump, false);
+	bpf_program__set_autoattach(attached.skeleton->progs.gd_read, false);
 	err = make_room(attached.skeleton, ring_bytes, has_stacks);
 	if (!err)
 		err = sched_bpf__load(attached.skeleton);
@@ -96,6 +98,7 @@ void gd_detach(struct gd_attached *attached)
 	ring_buffer__free(attached->ring);
 	bpf_link__destroy(attached->adopt);
 	bpf_link__destroy(attached->dump);
+	bpf_link__destroy(attached->read);
 	sched_bpf__destroy(attached->skeleton);
 	*attached = (struct gd_attached){ .skeleton = NULL };
 }
@@ -155,4 +158,37 @@ int gd_attach_adopt(const struct gd_attached *attached)
 		n = read(fd, nothing, sizeof(nothing));
 	} while (n > 0 || (n < 0 && errno == EAGAIN)); /* EAGAIN: tasks without end, go on */
 	return n < 0 ? -errno : 0;
+}
+
+/* One page at a time. */
+static bool read_some(const struct gd_attached *attached, uint32_t tgid, uint64_t address,
+		      char *buf, size_t size_bytes)
+{
+	gd_autoclose int fd = bpf_iter_create(bpf_link__fd(attached->read));
+	struct gd_wanted *wanted = &attached->skeleton->bss->gd_wanted;
+	size_t filled = 0;
+	ssize_t n;
+
+	if (fd < 0)
+		return false;
+	*wanted = (struct gd_wanted){ address, (uint32_t)size_bytes, tgid };
+	do {
+		n = read(fd, buf + filled, size_bytes - filled);
+		filled += n > 0 ? (size_t)n : 0;
+	} while (filled < size_bytes && (n > 0 || (n < 0 && errno == EAGAIN)));
+	wanted->tgid = 0;
+	return filled == size_bytes;
+}
+
+bool gd_attach_read(const struct gd_attached *attached, uint32_t tgid, uint64_t address, void *buf,
+		    size_t size_bytes)
+{
+	size_t done, now;
+
+	for (done = 0; done < size_bytes; done += now) {
+		now = size_bytes - done < GD_WANTED_BYTES ? size_bytes - done : GD_WANTED_BYTES;
+		if (!read_some(attached, tgid, address + done, (char *)buf + done, now))
+			return false;
+	}
+	return true;
 }

@@ -13,7 +13,7 @@
 struct gd_attached {
 	struct sched_bpf *skeleton;
 	struct ring_buffer *ring; /* of struct gd_event */
-	struct bpf_link *adopt, *dump;
+	struct bpf_link *adopt, *dump, *read;
 	unsigned int cpus; /* how many values a per-CPU counter has */
 };
 
@@ -38,6 +38,13 @@ uint64_t gd_attach_count(const struct gd_attached *attached, uint32_t what);
 
 /* Visits all tasks: follows what was asked for and its threads. */
 int gd_attach_adopt(const struct gd_attached *attached);
+
+/*
+ * Reads the memory of a followed process, by its tgid in the outermost namespace: needs no right to
+ * look into it.  False: it cannot be read, or is not followed (any more).
+ */
+bool gd_attach_read(const struct gd_attached *attached, uint32_t tgid, uint64_t address, void *buf,
+		    size_t size_bytes);
 
 typedef void gd_attach_task_fn(const struct gd_task *task, void *arg);
 

@@ -102,6 +102,14 @@ static int find_task(const struct gd_attached *attached, int pidfd, struct gd_ta
 	return bpf_map_lookup_elem(map, &pidfd, ret_task) == 0 && ret_task->image ? 0 : -ESRCH;
 }
 
+bool gd_follow_is(const struct gd_attached *attached, int32_t pid, uint32_t image)
+{
+	gd_autoclose int pidfd = (int)syscall(SYS_pidfd_open, pid, 0);
+	struct gd_task task;
+
+	return pidfd >= 0 && find_task(attached, pidfd, &task) == 0 && task.image == image;
+}
+
 static int hand_on(const struct gd_attached *attached, const struct gd_learnt *learnt)
 {
 	int err;

@@ -15,6 +15,9 @@ int gd_follow(const struct gd_attached *attached, int32_t pid, uint32_t owner, u
 /* May who asks for it, owner, look into pid, which pidfd is?  0, or -errno and a sentence. */
 int gd_follow_check(int pidfd, int32_t pid, uint32_t owner, struct gd_diag *diag);
 
+/* Is pid the process that is followed as that image? */
+bool gd_follow_is(const struct gd_attached *attached, int32_t pid, uint32_t image);
+
 /* The agent's slots in pid are found this way from now on.  0, or -errno: it is not followed. */
 int gd_follow_slots(const struct gd_attached *attached, int32_t pid, uint64_t tls_offset);
 

@@ -1,27 +1,36 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The GIL of one process that runs already, by uprobes on its libc: nobody but that process runs
- * into them.
+ * The GIL of a process that runs already, and of what it forks: those have it at the same address,
+ * and the same libc.  Nobody but these processes runs into the probes.
  */
 #ifndef GD_GILS_H
 #define GD_GILS_H
 
-#include "attach.h"
 #include "books.h"
+#include "gil_links.h"
 #include "interpreter.h"
 
-#define GD_GILS_PROBES 3
+/* One process. */
+struct gd_gil_watch {
+	struct gd_gil_links links;
+	const struct gd_interpreter *interpreter; /* NULL: it has ended */
+	uint32_t image;                           /* that it runs; 0: not followed yet */
+	int32_t first_holder;                     /* or GD_PROBED_HOLDER_UNKNOWN */
+	bool is_settled;                          /* nothing more is to be learnt of that */
+};
 
 struct gd_gils {
 	struct gil_bpf *skeleton; /* NULL: nothing is watched */
-	struct bpf_link *links[GD_GILS_PROBES];
-	int multi_links[GD_GILS_PROBES]; /* descriptors; 0: none */
-	const struct gd_interpreter *interpreter;
-	uint64_t cond;        /* the main GIL's condition; 0: not known */
-	uint32_t image;       /* that the process runs; 0: not followed yet */
-	int32_t first_holder; /* or GD_PROBED_HOLDER_UNKNOWN */
+	struct gd_gil_site site;
+	int beacon; /* of gd_gil_links_see_threads(); -1: none */
+	bool is_multi;
+	uint64_t cond;          /* the main GIL's condition; 0: not known */
+	struct gd_rows watches; /* struct gd_gil_watch; the first one is of who ran already */
 	unsigned int cpus;
 };
+
+/* Which links are made here: found out by the first who makes some. */
+enum gd_gil_way { GD_GIL_WAY_UNKNOWN, GD_GIL_WAY_MULTI, GD_GIL_WAY_PERF };
 
 /*
  * Watches the GIL of pid, which runs interpreter, if it can be seen in it.  Before pid is followed,
@@ -29,13 +38,21 @@ struct gd_gils {
  * -errno: what it does with a GIL stays unknown.
  */
 int gd_gils_attach(const struct gd_attached *attached, int32_t pid, uint32_t owner,
-		   const struct gd_interpreter *interpreter, struct gd_gils *ret_gils);
+		   const struct gd_interpreter *interpreter, enum gd_gil_way *way,
+		   struct gd_gils *ret_gils);
 void gd_gils_detach(struct gd_gils *gils);
 
 /* The process is followed from now on, as that image. */
 void gd_gils_begin(struct gd_gils *gils, uint32_t image);
 
-/* Looks who holds the GIL, as long as nobody has touched it since the beginning. */
+/* It, or what it forked, forked pid, which is followed as that image.  Needs no rights. */
+void gd_gils_fork(struct gd_gils *gils, int32_t pid, uint32_t image,
+		  const struct gd_interpreter *interpreter);
+
+/* That image has ended; it need not be one of these. */
+void gd_gils_end(struct gd_gils *gils, uint32_t image);
+
+/* Looks who holds the GILs that nobody has touched since the beginning. */
 void gd_gils_look(struct gd_gils *gils);
 
 /*

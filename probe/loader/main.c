@@ -68,10 +68,15 @@ static int on_event(void *arg, void *data, size_t size_bytes)
 
 	if (size_bytes < sizeof(*event))
 		return 0;
-	if (event->what == GD_EVENT_PYTHON_STACK)
+	if (event->what == GD_EVENT_PYTHON_STACK) {
 		gd_python_stacks_note(&probe->stacks, event->image, event->stack);
-	else
-		gd_books_note(&probe->books, event);
+		return 0;
+	}
+	if (event->what == GD_EVENT_IMAGE_BORN)
+		gd_present_fork(&probe->attached, event, &probe->presents, &probe->stacks);
+	else if (event->what == GD_EVENT_IMAGE_ENDED)
+		gd_present_end(&probe->presents, event->image);
+	gd_books_note(&probe->books, event);
 	return 0;
 }
 

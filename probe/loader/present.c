@@ -1,5 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 #include "present.h"
+#include "follow.h"
+#include <stdlib.h>
+
+#define CHILDREN_MAX 1024 /* that are looked at, the ended ones included */
 
 void gd_present_add(const struct gd_attached *attached, int32_t pid, uint32_t owner,
 		    struct gd_presents *presents)
@@ -11,7 +15,8 @@ void gd_present_add(const struct gd_attached *attached, int32_t pid, uint32_t ow
 	presents->count++;
 	present->pid = pid;
 	if (gd_interpreter_find(pid, owner, &present->interpreter) == 0)
-		gd_gils_attach(attached, pid, owner, &present->interpreter, &present->gils);
+		gd_gils_attach(attached, pid, owner, &present->interpreter, &presents->way,
+			       &present->gils);
 }
 
 void gd_present_begin(struct gd_attached *attached, int32_t pid, uint32_t image,
@@ -25,8 +30,78 @@ void gd_present_begin(struct gd_attached *attached, int32_t pid, uint32_t image,
 		gd_gils_begin(&present->gils, image);
 		gd_python_stacks_begin(attached, &present->interpreter, pid, image, stacks);
 		present->pid = 0; /* another one may get that number */
+		present->image = image;
 	}
 }
+
+/* ---- What they fork -------------------------------------------------------------------------- */
+
+static struct gd_present *family_of(struct gd_presents *presents, uint32_t image)
+{
+	struct gd_present_child **children = presents->children.rows;
+
+	for (size_t i = 0; i < presents->count; i++)
+		if (presents->of[i].image == image)
+			return &presents->of[i];
+	for (size_t i = presents->children.count; i-- > 0;)
+		if (children[i]->image == image)
+			return children[i]->family;
+	return NULL;
+}
+
+static bool read_child(void *arg, uint64_t address, void *buf, size_t size_bytes)
+{
+	const struct gd_present_child *child = arg;
+
+	return gd_attach_read(child->attached, child->tgid, address, buf, size_bytes);
+}
+
+static struct gd_present_child *add_child(const struct gd_attached *attached,
+					  struct gd_present *family, const struct gd_event *event,
+					  struct gd_presents *presents)
+{
+	struct gd_present_child *child = calloc(1, sizeof(*child));
+	struct gd_present_child **row =
+		child ? gd_rows_add(&presents->children, sizeof(child), CHILDREN_MAX) : NULL;
+
+	if (!row) {
+		free(child);
+		return NULL;
+	}
+	*row = child;
+	*child = (struct gd_present_child){ attached, family, family->interpreter, event->image,
+					    event->tgid };
+	child->interpreter.fd = -1;
+	child->interpreter.memory = (struct gd_memory){ read_child, child };
+	child->interpreter.python.memory = child->interpreter.memory;
+	return child;
+}
+
+void gd_present_fork(struct gd_attached *attached, const struct gd_event *event,
+		     struct gd_presents *presents, struct gd_python_stacks *stacks)
+{
+	struct gd_present *family = event->copy_of ? family_of(presents, event->copy_of) : NULL;
+	struct gd_present_child *child =
+		family ? add_child(attached, family, event, presents) : NULL;
+
+	if (!child)
+		return;
+	gd_python_stacks_fork(event->copy_of, event->image, &child->interpreter, stacks);
+	/* Its number in the namespace that this process is in. */
+	if (gd_follow_is(attached, (int32_t)event->tgid, event->image))
+		gd_gils_fork(&family->gils, (int32_t)event->tgid, event->image,
+			     &child->interpreter);
+	else if (gd_follow_is(attached, event->pid, event->image))
+		gd_gils_fork(&family->gils, event->pid, event->image, &child->interpreter);
+}
+
+void gd_present_end(struct gd_presents *presents, uint32_t image)
+{
+	for (size_t i = 0; i < presents->count; i++)
+		gd_gils_end(&presents->of[i].gils, image);
+}
+
+/* ---- All of them ----------------------------------------------------------------------------- */
 
 void gd_present_look(struct gd_presents *presents)
 {
@@ -48,7 +123,12 @@ void gd_present_forget(struct gd_presents *presents)
 {
 	for (size_t i = 0; i < presents->count; i++) {
 		gd_gils_detach(&presents->of[i].gils);
+		gd_gil_site_forget(&presents->of[i].gils.site);
 		gd_interpreter_forget(&presents->of[i].interpreter);
 	}
 	presents->count = 0;
+	for (size_t i = 0; i < presents->children.count; i++)
+		free(((struct gd_present_child **)presents->children.rows)[i]);
+	free(presents->children.rows);
+	presents->children = (struct gd_rows){ .rows = NULL };
 }

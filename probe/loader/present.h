@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* Processes that ran before the probe came, and what is looked at in them: their interpreters. */
+/*
+ * Processes that ran before the probe came, and what they fork; what is looked at in them: their
+ * interpreters.
+ */
 #ifndef GD_PRESENT_H
 #define GD_PRESENT_H
 
@@ -7,14 +10,25 @@
 #include "python_stacks.h"
 
 struct gd_present {
-	int32_t pid;
+	int32_t pid; /* until it is followed */
+	uint32_t image;
 	struct gd_interpreter interpreter;
 	struct gd_gils gils;
+};
+
+/* A process that one of them forked, or a child of its. */
+struct gd_present_child {
+	const struct gd_attached *attached;
+	struct gd_present *family;
+	struct gd_interpreter interpreter; /* a copy of its family's, with a memory of its own */
+	uint32_t image, tgid;
 };
 
 struct gd_presents {
 	struct gd_present of[GD_PRESENT_MAX];
 	size_t count;
+	enum gd_gil_way way;
+	struct gd_rows children; /* struct gd_present_child *: they stay where they are */
 };
 
 /*
@@ -27,6 +41,16 @@ void gd_present_add(const struct gd_attached *attached, int32_t pid, uint32_t ow
 /* pid is followed from now on, as that image. */
 void gd_present_begin(struct gd_attached *attached, int32_t pid, uint32_t image,
 		      struct gd_presents *presents, struct gd_python_stacks *stacks);
+
+/*
+ * event: a process was born.  If it is a copy of one that is looked at, it is looked at, too; it has
+ * begun already, and what it did before stays unknown.  Needs no rights.
+ */
+void gd_present_fork(struct gd_attached *attached, const struct gd_event *event,
+		     struct gd_presents *presents, struct gd_python_stacks *stacks);
+
+/* That image has ended; it need not be one of these. */
+void gd_present_end(struct gd_presents *presents, uint32_t image);
 
 /* Looks who holds the GILs that nobody has touched yet. */
 void gd_present_look(struct gd_presents *presents);

@@ -7,6 +7,7 @@
 
 #define TEXT_BYTES_MAX (1u << 20)
 #define FRAMES_MAX     16384
+#define TARGETS_MAX    2048
 
 /* 1 + the number of a new row, and of its twin: two tables in step; 0: no room in one of them. */
 static uint32_t add_pair(struct gd_rows *rows, const void *row, size_t row_bytes,
@@ -96,13 +97,35 @@ static uint32_t add_frame(struct gd_python_stacks *stacks, const struct gd_inter
 			FRAMES_MAX);
 }
 
+static const struct gd_python_target *find_target(const struct gd_python_stacks *stacks,
+						  uint32_t image)
+{
+	const struct gd_python_target *targets = stacks->targets.rows;
+
+	for (size_t i = stacks->targets.count; i-- > 0;)
+		if (targets[i].image == image)
+			return &targets[i];
+	return NULL;
+}
+
 const struct gd_interpreter *gd_python_stacks_interpreter(const struct gd_python_stacks *stacks,
 							  uint32_t image)
 {
-	for (size_t i = 0; i < stacks->target_count; i++)
-		if (stacks->targets[i].image == image)
-			return stacks->targets[i].interpreter;
-	return NULL;
+	const struct gd_python_target *target = find_target(stacks, image);
+
+	return target ? target->interpreter : NULL;
+}
+
+/*
+ * What a forked process has from before it shares with whom it was forked from, who is quicker to
+ * read.
+ */
+static const struct gd_interpreter *who_knows(const struct gd_python_target *target, uint64_t code,
+					      uint32_t check)
+{
+	return target->twin && gd_python_stacks_check(target->twin, code) == check
+		       ? target->twin
+		       : target->interpreter;
 }
 
 /* 1 + the row of an equal one; 0: there is none. */
@@ -119,13 +142,15 @@ static uint32_t find_equal(const struct gd_python_stacks *stacks, const struct g
 uint32_t gd_python_stacks_add(struct gd_python_stacks *stacks, uint32_t image, uint64_t key,
 			      const struct gd_python_stack *from)
 {
-	const struct gd_interpreter *interpreter = gd_python_stacks_interpreter(stacks, image);
+	const struct gd_python_target *target = find_target(stacks, image);
 	struct gd_stack stack = { .count = from->count, .is_cut = from->is_cut };
 	uint32_t equal;
 
-	for (uint32_t i = 0; i < from->count && i < GD_STACK_DEPTH; i++) {
+	for (uint32_t i = 0; target && i < from->count && i < GD_STACK_DEPTH; i++) {
 		struct gd_python_code code = { { from->codes[i], from->instrs[i] }, image };
-		uint32_t named = interpreter ? add_frame(stacks, interpreter, &code) : 0;
+		const struct gd_interpreter *interpreter =
+			who_knows(target, from->codes[i], from->checks[i]);
+		uint32_t named = add_frame(stacks, interpreter, &code);
 
 		/* Asked afterwards: what was named is what is the same now. */
 		if (!named ||
@@ -133,6 +158,8 @@ uint32_t gd_python_stacks_add(struct gd_python_stacks *stacks, uint32_t image, u
 			return 0;
 		stack.frames[i] = named - 1;
 	}
+	if (!target)
+		return 0;
 	equal = key ? 0 : find_equal(stacks, &stack);
 	return equal ? equal
 		     : add_pair(&stacks->stacks, &stack, sizeof(stack), &stacks->keys, &key,
@@ -196,16 +223,20 @@ void gd_python_stacks_begin(struct gd_attached *attached, const struct gd_interp
 			    int32_t pid, uint32_t image, struct gd_python_stacks *stacks)
 {
 	const struct gd_cpython_offsets *offsets = &interpreter->python.offsets;
-	size_t at = stacks->target_count;
+	size_t at = stacks->layouts;
+	struct gd_python_target *target;
 
 	/* Thread-local bytecode (free-threaded 3.14) is not followed in the kernel. */
 	if (at == GD_PRESENT_MAX || !interpreter->has_stacks || !frame_bytes(offsets) ||
 	    !code_bytes(offsets) || offsets->frame_tlbc_index != GD_OFFSET_NONE)
 		return;
+	target = gd_rows_add(&stacks->targets, sizeof(*target), TARGETS_MAX);
+	if (!target)
+		return;
+	*target = (struct gd_python_target){ interpreter, NULL, image };
 	if (!at)
 		add_text(stacks, ""); /* 0 is no text */
 	stacks->attached = attached;
-	stacks->targets[at] = (struct gd_python_target){ interpreter, image };
 	attached->skeleton->bss->gd_pythons[at] =
 		(struct gd_python_layout){ .offsets = *offsets,
 					   .threads = interpreter->threads.head,
@@ -213,8 +244,24 @@ void gd_python_stacks_begin(struct gd_attached *attached, const struct gd_interp
 					   .frame_bytes = frame_bytes(offsets),
 					   .code_bytes = code_bytes(offsets),
 					   .tstate_next = interpreter->threads.next };
-	stacks->target_count++;
+	stacks->layouts++;
 	gd_follow_layout(attached, pid, (uint32_t)at + 1);
+}
+
+void gd_python_stacks_fork(uint32_t twin, uint32_t image, const struct gd_interpreter *interpreter,
+			   struct gd_python_stacks *stacks)
+{
+	const struct gd_python_target *from = find_target(stacks, twin);
+	const struct gd_interpreter *first;
+	struct gd_python_target *target;
+
+	if (!from)
+		return;
+	/* Of a child of a child that of the first one: the only one that can be read quickly. */
+	first = from->twin ? from->twin : from->interpreter;
+	target = gd_rows_add(&stacks->targets, sizeof(*target), TARGETS_MAX);
+	if (target)
+		*target = (struct gd_python_target){ interpreter, first, image };
 }
 
 void gd_python_stacks_free(struct gd_python_stacks *stacks)
@@ -224,5 +271,6 @@ void gd_python_stacks_free(struct gd_python_stacks *stacks)
 	free(stacks->stacks.rows);
 	free(stacks->keys.rows);
 	free(stacks->codes.rows);
+	free(stacks->targets.rows);
 	*stacks = (struct gd_python_stacks){ .lost = 0 };
 }

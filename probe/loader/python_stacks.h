@@ -16,14 +16,16 @@ struct gd_python_code {
 	uint32_t image;
 };
 
+struct gd_python_target {
+	const struct gd_interpreter *interpreter;
+	const struct gd_interpreter *twin; /* of whom it was forked; NULL: of nobody */
+	uint32_t image;
+};
+
 struct gd_python_stacks {
 	struct gd_attached *attached; /* NULL: none are walked */
-	/* Whose are walked: by 1 + index the layouts in the kernel. */
-	struct gd_python_target {
-		const struct gd_interpreter *interpreter;
-		uint32_t image;
-	} targets[GD_PRESENT_MAX];
-	size_t target_count;
+	size_t layouts;               /* that the kernel has */
+	struct gd_rows targets;       /* struct gd_python_target: whose are walked */
 	/* In the recording's own form. */
 	struct gd_rows texts;  /* char */
 	struct gd_rows frames; /* struct gd_frame */
@@ -37,6 +39,10 @@ struct gd_python_stacks {
 /* pid is followed from now on, as that image. */
 void gd_python_stacks_begin(struct gd_attached *attached, const struct gd_interpreter *interpreter,
 			    int32_t pid, uint32_t image, struct gd_python_stacks *stacks);
+
+/* image, which runs interpreter, was forked from twin, and is walked like that. */
+void gd_python_stacks_fork(uint32_t twin, uint32_t image, const struct gd_interpreter *interpreter,
+			   struct gd_python_stacks *stacks);
 
 /* A stack of that image that was not seen before. */
 void gd_python_stacks_note(struct gd_python_stacks *stacks, uint32_t image, uint64_t key);

@@ -23,6 +23,12 @@ PUBLIC = [python for python in SEEN if python.path.startswith("/usr/")]
 if os.environ.get("GILDIAG_TEST_ALL") != "1":  # half a minute instead of more
     SEEN = [python for python in SEEN if python.minor in ((3, 8), (3, 13))]
 GATE = "import sys\nprint('up', flush=True)\nsys.stdin.readline()\n"
+FORKS = GATE + "import os, time\n" \
+    "for _ in range(%d):\n" \
+    "    child = os.fork()\n" \
+    "    if child: os.waitpid(child, 0); os._exit(0)\n" \
+    "    time.sleep(0.3)\n" \
+    "exec(compile(open('gil_known.py').read(), 'gil_known.py', 'exec'))\nsys.stdout.flush()\n"
 KNOWN = GATE + "exec(compile(open('gil_known.py').read(), 'gil_known.py', 'exec'))\n"
 
 CRUNCH = "def work():\n    while time.monotonic() < end: sum(range(1000))\n"
@@ -71,30 +77,43 @@ def watch(python, code, *words):
 
 
 class Known(unittest.TestCase):
+    def check(self, report, out):
+        tids = set(json.loads(out))
+        workers = [t for t in report["threads"] if t["tid"] in tids and t["role"] != "main"]
+        self.assertEqual(len(workers), 3)
+        for thread in workers:
+            self.assertGreaterEqual(thread["gil_takes"], 11)
+            self.assertLessEqual(thread["gil_takes"], 11 + 10)
+            self.assertEqual(thread["gil_drops"], thread["gil_takes"])
+            self.assertGreaterEqual(thread["gil_hold_s"], 0.040)
+            self.assertLess(thread["gil_hold_s"], 0.040 * 1.25)
+            # It sleeps with the GIL and without it: both are sleeps, whoever waits meanwhile.
+            # (Queued for a CPU afterwards is a class of its own.)
+            classes = thread["classes"]
+            self.assertGreaterEqual(thread["holding_gil_s"] + classes["no_cpu_s"], 0.039)
+            self.assertGreaterEqual(classes["timer_wait_s"] + classes["no_cpu_s"], 0.059)
+            self.assertLess(thread["classes"]["lock_wait_s"], 0.005)
+        waited = sum(t["classes"]["gil_wait_s"] for t in report["threads"])
+        blamed = sum(t["scheduler"]["gil_blame_s"] for t in report["threads"])
+        self.assertGreater(blamed, 0.9 * waited)
+        self.assertLess(blamed, 1.1 * waited)
+
     def test_holds_and_takes_of_a_known_schedule(self):
         for python in SEEN:
             with self.subTest(str(python)):
                 report, out = watch(python.path, KNOWN, "3", "10", "4", "2", "0")
-                tids = set(json.loads(out))
                 self.assertEqual(report["processes"][0]["runtime"]["gil"], "on")
-                workers = [t for t in report["threads"] if t["tid"] in tids and t["role"] != "main"]
-                self.assertEqual(len(workers), 3)
-                for thread in workers:
-                    self.assertGreaterEqual(thread["gil_takes"], 11)
-                    self.assertLessEqual(thread["gil_takes"], 11 + 10)
-                    self.assertEqual(thread["gil_drops"], thread["gil_takes"])
-                    self.assertGreaterEqual(thread["gil_hold_s"], 0.040)
-                    self.assertLess(thread["gil_hold_s"], 0.040 * 1.25)
-                    # It sleeps with the GIL and without it: both are sleeps, whoever waits meanwhile.
-                    # (Queued for a CPU afterwards is a class of its own.)
-                    classes = thread["classes"]
-                    self.assertGreaterEqual(thread["holding_gil_s"] + classes["no_cpu_s"], 0.039)
-                    self.assertGreaterEqual(classes["timer_wait_s"] + classes["no_cpu_s"], 0.059)
-                    self.assertLess(thread["classes"]["lock_wait_s"], 0.005)
-                waited = sum(t["classes"]["gil_wait_s"] for t in report["threads"])
-                blamed = sum(t["scheduler"]["gil_blame_s"] for t in report["threads"])
-                self.assertGreater(blamed, 0.9 * waited)
-                self.assertLess(blamed, 1.1 * waited)
+                self.check(report, out)
+
+    def test_the_same_in_what_it_forks(self):
+        """What the child did before it is watched is not seen: it sleeps."""
+        for python in SEEN:
+            for generations in 1, 2:
+                with self.subTest(str(python), generations=generations):
+                    report, out = watch(python.path, FORKS % generations, "3", "10", "4", "2", "0")
+                    states = [p["runtime"]["gil"] for p in report["processes"]]
+                    self.assertEqual(states, ["on"] * (generations + 1))
+                    self.check(report, out)
 
     def test_the_classes_are_a_thread_s_life(self):
         report, _ = watch(sys.executable, KNOWN, "2", "5", "2", "2", "20")
@@ -113,10 +132,19 @@ class Known(unittest.TestCase):
         self.assertEqual(report["processes"][0]["runtime"]["gil"], "unknown")
         self.assertIsNone(report["gil"])
 
-    def test_a_forked_child_stays_unknown(self):
+    def test_a_forked_child_that_never_drops_it_holds_it(self):
         code = GATE + CLOCK + CRUNCH + "import os\nif os.fork() == 0: work(); os._exit(0)\nos.wait()\n"
         report, _ = watch(sys.executable, code)
-        self.assertEqual([p["runtime"]["gil"] for p in report["processes"]], ["on", "unknown"])
+        self.assertEqual([p["runtime"]["gil"] for p in report["processes"]], ["on", "on"])
+        parent, child = report["processes"]
+        main = [t for t in report["threads"] if t["tid"] == child["pid"]][0]
+        self.assertGreater(main["classes"]["cpu_gil_s"], 0.9 * main["scheduler"]["on_cpu_s"])
+        self.assertEqual(parent["runtime"]["name"], child["runtime"]["name"])
+
+    def test_what_is_executed_stays_unknown(self):
+        code = GATE + "import subprocess, sys\nsubprocess.run([sys.executable, '-c', 'sum(range(10**7))'])\n"
+        report, _ = watch(sys.executable, code)
+        self.assertEqual([p["runtime"]["gil"] for p in report["processes"]][:2], ["on", "unknown"])
 
     def test_the_verdict_is_right(self):
         for python in SEEN:

@@ -71,7 +71,7 @@ class AgainstThePrograms(unittest.TestCase):
 
     @unittest.skipIf(probe.why_not(), probe.why_not())
     def test_stacks_seen_from_outside_are_the_program_s_own(self):
-        cases = [(python, "attach", words) for python in FOUND for words in ([], ["threads"])]
+        cases = [(python, "attach", words) for python in FOUND for words in ([], ["threads"], ["fork"])]
         with concurrent.futures.ThreadPoolExecutor(4) as pool:
             running = [pool.submit(self.check, *case) for case in cases]
         for (python, _, words), done in zip(cases, running):

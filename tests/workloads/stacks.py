@@ -137,6 +137,10 @@ def all_of_them():
     short_waits(1000)
 
 
+if "fork" in sys.argv:
+    child = os.fork()
+    if child:
+        os._exit(os.waitpid(child, 0)[1])
 if "threads" in sys.argv:
     threads = [threading.Thread(target=all_of_them) for _ in range(4)]
     for thread in threads:

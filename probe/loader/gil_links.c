@@ -1,0 +1,203 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A uprobe costs what the instruction costs on which it stands: only on a push or a nop is it
+ * cheap.  libbpf knows multi-links too late, so they are made by the bare call.
+ */
+#include "gil_links.h"
+#include "elf_symbol.h"
+#include "mapped.h"
+#include <elf.h>
+#include <errno.h>
+#include <link.h>
+#include <pthread.h>
+#include <string.h>
+#include <sys/auxv.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#define ATTACH_UPROBE_MULTI 48 /* BPF_TRACE_UPROBE_MULTI */
+
+/* Of union bpf_attr, for BPF_LINK_CREATE. */
+struct multi_link {
+	uint32_t program, target, type, flags;
+	uint64_t path, offsets, counters, cookies;
+	uint32_t count, multi_flags, pid, padding;
+};
+
+static const char *const functions[GD_COND_FUNCTIONS] = {
+	[GD_COND_SIGNAL] = "pthread_cond_signal",
+	[GD_COND_TIMEDWAIT] = "pthread_cond_timedwait",
+	[GD_COND_WAIT] = "pthread_cond_wait",
+};
+
+/* ---- Where they stand ------------------------------------------------------------------------ */
+
+static bool has_them(int fd)
+{
+	struct gd_elf_symbol symbol;
+
+	return gd_elf_symbol(fd, functions[GD_COND_TIMEDWAIT], &symbol) == 0;
+}
+
+/* Before glibc 2.34 they are in a library of their own. */
+static bool is_libpthread(const char *name, int fd)
+{
+	return strncmp(name, "libpthread", 10) == 0 && (fd < 0 || has_them(fd));
+}
+
+static bool is_libc(const char *name, int fd)
+{
+	return (strncmp(name, "libc.so.6", 9) == 0 || strncmp(name, "libc-2.", 7) == 0) &&
+	       (fd < 0 || has_them(fd));
+}
+
+/* Where in the file a probe on that function is cheap; 0: nowhere. */
+static uint64_t probe_offset(int fd, const char *function)
+{
+	static const uint8_t endbr64[4] = { 0xf3, 0x0f, 0x1e, 0xfa };
+	struct gd_elf_symbol symbol;
+	const uint8_t *code;
+
+	if (gd_elf_symbol(fd, function, &symbol) != 0 || !symbol.offset)
+		return 0;
+	code = symbol.code;
+	if (memcmp(code, endbr64, sizeof(endbr64)) == 0)
+		code += sizeof(endbr64);
+	if ((code[0] & 0xf8) == 0x50 || (code[0] == 0x41 && (code[1] & 0xf8) == 0x50) ||
+	    code[0] == 0x90)
+		return symbol.offset + (uint64_t)(code - symbol.code);
+	return 0;
+}
+
+int gd_gil_site_find(int32_t pid, struct gd_gil_site *ret_site)
+{
+	struct gd_mapped libc = gd_mapped_find(pid, is_libpthread);
+
+	if (libc.fd < 0)
+		libc = gd_mapped_find(pid, is_libc);
+	ret_site->libc = libc.fd;
+	for (int i = 0; libc.fd >= 0 && i < GD_COND_FUNCTIONS; i++) {
+		ret_site->offsets[i] = probe_offset(libc.fd, functions[i]);
+		if (!ret_site->offsets[i]) {
+			gd_gil_site_forget(ret_site);
+			return -ENOTSUP;
+		}
+	}
+	return libc.fd < 0 ? -ENOENT : 0;
+}
+
+void gd_gil_site_forget(struct gd_gil_site *site)
+{
+	if (site->libc >= 0)
+		close(site->libc);
+	site->libc = -1;
+}
+
+/* ---- Links ----------------------------------------------------------------------------------- */
+
+void gd_gil_links_prepare(struct gil_bpf *skeleton, bool is_multi)
+{
+	enum bpf_attach_type type = is_multi ? (enum bpf_attach_type)ATTACH_UPROBE_MULTI : 0;
+
+	bpf_program__set_expected_attach_type(skeleton->progs.gd_on_condition, type);
+	bpf_program__set_expected_attach_type(skeleton->progs.gd_on_beacon, type);
+}
+
+static int make_multi(const struct bpf_program *program, const char *path, const uint64_t *offsets,
+		      uint32_t count, int32_t pid)
+{
+	static const uint64_t cookies[GD_COND_FUNCTIONS] = { GD_COND_SIGNAL, GD_COND_TIMEDWAIT,
+							     GD_COND_WAIT };
+	struct multi_link link = { .program = (uint32_t)bpf_program__fd(program),
+				   .type = ATTACH_UPROBE_MULTI,
+				   .path = (uintptr_t)path,
+				   .offsets = (uintptr_t)offsets,
+				   .cookies = (uintptr_t)cookies,
+				   .count = count,
+				   .pid = (uint32_t)pid };
+	int fd = (int)syscall(SYS_bpf, BPF_LINK_CREATE, &link, sizeof(link));
+
+	return fd < 0 ? -errno : fd;
+}
+
+static int make_perf(const struct gil_bpf *skeleton, const char *path, const uint64_t *offsets,
+		     int32_t pid, struct gd_gil_links *links)
+{
+	for (uint32_t i = 0; i < GD_COND_FUNCTIONS; i++) {
+		LIBBPF_OPTS(bpf_uprobe_opts, opts, .bpf_cookie = i);
+
+		links->perf[i] = bpf_program__attach_uprobe_opts(skeleton->progs.gd_on_condition,
+								 pid, path, offsets[i], &opts);
+		if (!links->perf[i])
+			return -errno;
+	}
+	return 0;
+}
+
+int gd_gil_links_make(const struct gil_bpf *skeleton, const struct gd_gil_site *site, bool is_multi,
+		      int32_t pid, struct gd_gil_links *ret_links)
+{
+	char path[32];
+	int err = 0;
+
+	*ret_links = (struct gd_gil_links){ .multi = -1 };
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", site->libc);
+	if (!is_multi)
+		err = make_perf(skeleton, path, site->offsets, pid, ret_links);
+	else
+		ret_links->multi = make_multi(skeleton->progs.gd_on_condition, path, site->offsets,
+					      GD_COND_FUNCTIONS, pid);
+	if (ret_links->multi < -1)
+		err = ret_links->multi;
+	if (err)
+		gd_gil_links_destroy(ret_links);
+	return err;
+}
+
+void gd_gil_links_destroy(struct gd_gil_links *links)
+{
+	for (int i = 0; i < GD_COND_FUNCTIONS; i++) {
+		bpf_link__destroy(links->perf[i]);
+		links->perf[i] = NULL;
+	}
+	if (links->multi >= 0)
+		close(links->multi);
+	links->multi = -1;
+}
+
+/* ---- Is a thread seen? ----------------------------------------------------------------------- */
+
+static __attribute__((noinline)) void *beacon(void *arg)
+{
+	__asm__ volatile("" ::: "memory");
+	return arg;
+}
+
+/* In this program's file; 0: not found. */
+static uint64_t offset_in_file(uint64_t address)
+{
+	const ElfW(Phdr) *headers = (const ElfW(Phdr) *)getauxval(AT_PHDR);
+	uint64_t base = 0;
+
+	for (unsigned long i = 0; i < getauxval(AT_PHNUM); i++)
+		if (headers[i].p_type == PT_PHDR)
+			base = (uintptr_t)headers - headers[i].p_vaddr;
+	for (unsigned long i = 0; i < getauxval(AT_PHNUM); i++)
+		if (headers[i].p_type == PT_LOAD && address - base >= headers[i].p_vaddr &&
+		    address - base - headers[i].p_vaddr < headers[i].p_filesz)
+			return address - base - headers[i].p_vaddr + headers[i].p_offset;
+	return 0;
+}
+
+bool gd_gil_links_see_threads(const struct gil_bpf *skeleton, int *ret_beacon)
+{
+	uint64_t offset = offset_in_file((uintptr_t)beacon);
+	pthread_t thread;
+
+	*ret_beacon =
+		make_multi(skeleton->progs.gd_on_beacon, "/proc/self/exe", &offset, 1, getpid());
+	if (*ret_beacon < 0 || pthread_create(&thread, NULL, beacon, NULL) != 0)
+		return false;
+	pthread_join(thread, NULL);
+	return skeleton->bss->gd_beacons > 0;
+}
