@@ -5,10 +5,8 @@
 #ifndef GD_JOINT_H
 #define GD_JOINT_H
 
+#include "picture.h"
 #include "target.h"
-
-/* What a thread that seems to compute really does. */
-enum gd_on_cpu { GD_ON_CPU, GD_STARVED, GD_BLOCKED, GD_BLOCKED_DISK, GD_STOPPED };
 
 /* More computing threads than this are all taken to be on a CPU. */
 #define GD_JOINT_ASKED_MAX 64
@@ -37,27 +35,8 @@ struct gd_joint_world {
 	void *arg;
 };
 
-/* What a process did at an instant, or several of them together; sums that the key caps. */
-struct gd_picture {
-	struct gd_joint_key key;
-	uint32_t computing, starved, unseen, gil_wait, outside, sleeping, locked, gil_computing;
-	uint32_t parked; /* in a cause that is idle by itself */
-	uint32_t outside_processes, computing_processes;
-	bool has_unlike_files, has_unlike_loops; /* something outside that is none of these */
-	bool is_starting, is_steady; /* some process that did something was in that phase */
-};
-
 /* Takes the picture of a process at instant (ticks of its clock). */
 void gd_picture_take(struct gd_target *target, uint64_t instant, const struct gd_joint_world *world,
 		     struct gd_picture *ret_picture);
-
-/* Adds one process's picture to that of all. */
-void gd_picture_merge(struct gd_picture *tree, const struct gd_picture *one);
-
-/*
- * Adds a picture that stands for weight_ns to a histogram: section and cells of an image.
- */
-void gd_picture_store(struct gd_picture *picture, uint64_t weight_ns, struct gd_section *section,
-		      struct gd_joint *cells);
 
 #endif

@@ -40,7 +40,8 @@ struct gd_probed {
 	/* Blocks by what for that are too little of the whole for a row: the threads' sums have them. */
 	uint64_t small_waits; /* that there were rows for */
 	uint64_t small_waits_ns;
-	uint64_t reserved[2];
+	uint64_t looks; /* joint instants taken: GD_SECTION_JOINT */
+	uint64_t reserved;
 };
 GD_ASSERT_SIZE(gd_probed, 192);
 

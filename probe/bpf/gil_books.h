@@ -65,7 +65,7 @@ static __noinline int take(struct gd_task *task, __u64 cond)
 	if (thread->state == GD_PROBED_GIL_WAITS && thread->cond == cond)
 		end_wait(row, thread, now.ns);
 	enter(thread, GD_PROBED_GIL_HOLDS, cond, &now);
-	task->python.at_gil = 0;
+	task->python.gil = GD_AT_GIL_HOLDS;
 	thread->takes++;
 	row->takes++;
 	row->taken_ns = now.ns;
@@ -108,6 +108,7 @@ static __noinline int drop(struct gd_task *task, __u64 cond)
 		add_to_hist(row->hold_hist, now.ns - thread->at.ns);
 	thread->blame_ns += accrued(row, now.ns) - row->accrued;
 	enter(thread, GD_PROBED_GIL_FREE, 0, &now);
+	task->python.gil = GD_AT_GIL_NOT;
 	thread->drops++;
 	row->drops++;
 	row->taken_ns = 0;
@@ -123,7 +124,7 @@ static __noinline int begin_wait(struct gd_task *task, __u64 cond)
 
 	if (!thread || !row || thread->state == GD_PROBED_GIL_HOLDS)
 		return 0;
-	task->python.at_gil = 1;
+	task->python.gil = GD_AT_GIL_WAITS;
 	if (thread->state != GD_PROBED_GIL_WAITS) {
 		now = clocks_of(task);
 		enter(thread, GD_PROBED_GIL_WAITS, cond, &now);
@@ -146,7 +147,7 @@ static __noinline int begin_yield(struct gd_task *task, __u64 cond)
 		return 0;
 	now = clocks_of(task);
 	enter(thread, GD_PROBED_GIL_WAITS, cond, &now);
-	task->python.at_gil = 1;
+	task->python.gil = GD_AT_GIL_WAITS;
 	thread->forced++;
 	return 0;
 }

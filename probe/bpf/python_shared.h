@@ -16,8 +16,12 @@ struct gd_task_python {
 	uint32_t window_blocks; /* so many came */
 	uint32_t thinned;       /* of 2^thinned blocks one is walked */
 	uint32_t searches;      /* for the thread state, in vain */
-	uint32_t at_gil;        /* it waits for the GIL */
+	uint32_t gil;           /* GD_AT_GIL_* */
 };
+
+#define GD_AT_GIL_NOT   0
+#define GD_AT_GIL_WAITS 1
+#define GD_AT_GIL_HOLDS 2 /* and was seen to take it */
 
 #define GD_PRESENT_MAX 16 /* processes that ran already whose interpreters are looked at */
 

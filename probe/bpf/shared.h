@@ -33,6 +33,8 @@ struct gd_task {
 	/* On the CPU since on_ns, or off it since off_ns: the other one is 0. */
 	uint64_t on_ns;
 	uint64_t off_ns;
+	uint64_t left_ns;   /* when it last left it, and */
+	uint64_t came_ns;   /* got it: these stay */
 	uint64_t woken_ns;  /* 0: not yet */
 	uint64_t clock_ns;  /* its CPU clock when it last left the CPU */
 	uint32_t state;     /* at the switch; 0: it could go on */
@@ -56,8 +58,22 @@ static inline _Bool gd_has_no_wrapper(const struct gd_task *task)
 /* What the Python stack of its open block waits for: GD_CAUSE_*; 0: a call without a name. */
 static inline uint32_t gd_python_cause(const struct gd_task *task)
 {
-	return task->python.at_gil ? (uint32_t)GD_CAUSE_GIL : task->explained;
+	return task->python.gil == GD_AT_GIL_WAITS ? (uint32_t)GD_CAUSE_GIL : task->explained;
 }
+
+/* A thread at an instant. */
+struct gd_glance {
+	uint32_t image;
+	int32_t tid; /* in its own namespace */
+	uint8_t does;
+	uint8_t cause; /* GD_CAUSE_* of what it waits for; 0: not known */
+	uint8_t gil;   /* GD_AT_GIL_* */
+	uint8_t padding;
+};
+
+#define GD_DOES_RUN   0
+#define GD_DOES_QUEUE 1 /* for a CPU */
+#define GD_DOES_BLOCK 2
 
 /* A followed process, by tgid in the outermost namespace. */
 struct gd_tgid {

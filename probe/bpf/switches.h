@@ -57,7 +57,7 @@ static __always_inline void enter_cpu(struct gd_task *rec, __u64 now)
 	__u64 off_ns = rec->off_ns, woken_ns = rec->woken_ns;
 	__u32 woken_by = rec->woken_by;
 
-	rec->on_ns = now;
+	rec->on_ns = rec->came_ns = now;
 	rec->off_ns = 0;
 	if (!off_ns)
 		return;
@@ -110,7 +110,7 @@ static __always_inline void leave_cpu(struct gd_task *rec, struct task_struct *t
 		rec->sums.on_cpu_ns += now - rec->on_ns;
 	rec->clock_ns = clock_ns;
 	rec->on_ns = 0;
-	rec->off_ns = now;
+	rec->off_ns = rec->left_ns = now;
 	rec->woken_ns = 0;
 	rec->state = preempted ? 0 : task->__state;
 	rec->sums.switches++;

@@ -34,6 +34,9 @@ struct gd_learnt gd_learnt;
 /* What it asks for by another one. */
 struct gd_wanted gd_wanted;
 
+/* The instant that it wants to know of by a third one. */
+__u64 gd_instant_ns;
+
 __u8 gd_marks[TGIDS];
 __u32 gd_images; /* given out so far */
 __u32 gd_wait_rows;

@@ -45,9 +45,11 @@ static int make_links(struct gd_attached *attached, ring_buffer_sample_fn on_eve
 	attached->adopt = bpf_program__attach_iter(skeleton->progs.gd_adopt, NULL);
 	attached->dump = bpf_program__attach_iter(skeleton->progs.gd_dump, NULL);
 	attached->read = bpf_program__attach_iter(skeleton->progs.gd_read, NULL);
+	attached->glance = bpf_program__attach_iter(skeleton->progs.gd_glance, NULL);
 	attached->ring =
 		ring_buffer__new(bpf_map__fd(skeleton->maps.gd_events), on_event, arg, NULL);
-	if (!attached->adopt || !attached->dump || !attached->read || !attached->ring)
+	if (!attached->adopt || !attached->dump || !attached->read || !attached->glance ||
+	    !attached->ring)
 		return -errno;
 	return sched_bpf__attach(skeleton);
 }
@@ -80,6 +82,7 @@ int gd_attach(uint32_t owner, uint32_t ring_bytes, bool has_stacks, ring_buffer_
 	bpf_program__set_autoattach(attached.skeleton->progs.gd_adopt, false);
 	bpf_program__set_autoattach(attached.skeleton->progs.gd_dump, false);
 	bpf_program__set_autoattach(attached.skeleton->progs.gd_read, false);
+	bpf_program__set_autoattach(attached.skeleton->progs.gd_glance, false);
 	err = make_room(attached.skeleton, ring_bytes, has_stacks);
 	if (!err)
 		err = sched_bpf__load(attached.skeleton);
@@ -99,6 +102,7 @@ void gd_detach(struct gd_attached *attached)
 	bpf_link__destroy(attached->adopt);
 	bpf_link__destroy(attached->dump);
 	bpf_link__destroy(attached->read);
+	bpf_link__destroy(attached->glance);
 	sched_bpf__destroy(attached->skeleton);
 	*attached = (struct gd_attached){ .skeleton = NULL };
 }
@@ -127,37 +131,77 @@ uint64_t gd_attach_count(const struct gd_attached *attached, uint32_t what)
 
 /* ---- Iterators: reading one runs its program for every task ---------------------------------- */
 
-int gd_attach_visit(const struct gd_attached *attached, gd_attach_task_fn *visit, void *arg)
-{
-	gd_autoclose int fd = bpf_iter_create(bpf_link__fd(attached->dump));
-	struct gd_task tasks[16];
-	size_t filled = 0;
-	ssize_t n;
+/* What it writes are rows of row_bytes, at most ROW_BYTES_MAX. */
+#define ROW_BYTES_MAX sizeof(struct gd_task)
 
-	if (fd < 0)
-		return -errno;
-	while ((n = read(fd, (char *)tasks + filled, sizeof(tasks) - filled)) > 0) {
-		filled += (size_t)n;
-		for (size_t i = 0; i < filled / sizeof(tasks[0]); i++)
-			visit(&tasks[i], arg);
-		memmove(tasks, &tasks[filled / sizeof(tasks[0])], filled % sizeof(tasks[0]));
-		filled %= sizeof(tasks[0]);
-	}
-	return n < 0 ? -errno : 0;
-}
-
-int gd_attach_adopt(const struct gd_attached *attached)
+static int read_rows(const struct bpf_link *link, size_t row_bytes,
+		     void (*visit)(const void *row, void *arg), void *arg)
 {
-	gd_autoclose int fd = bpf_iter_create(bpf_link__fd(attached->adopt));
-	char nothing[64];
+	gd_autoclose int fd = bpf_iter_create(bpf_link__fd(link));
+	_Alignas(uint64_t) char rows[16 * ROW_BYTES_MAX];
+	size_t filled = 0, used;
 	ssize_t n;
 
 	if (fd < 0)
 		return -errno;
 	do {
-		n = read(fd, nothing, sizeof(nothing));
+		n = read(fd, rows + filled, sizeof(rows) - filled);
+		filled += n > 0 ? (size_t)n : 0;
+		for (used = 0; filled - used >= row_bytes; used += row_bytes)
+			visit(rows + used, arg);
+		filled -= used;
+		memmove(rows, rows + used, filled);
 	} while (n > 0 || (n < 0 && errno == EAGAIN)); /* EAGAIN: tasks without end, go on */
 	return n < 0 ? -errno : 0;
+}
+
+struct task_visit {
+	gd_attach_task_fn *visit;
+	void *arg;
+};
+
+static void visit_task(const void *row, void *arg)
+{
+	const struct task_visit *visit = arg;
+
+	visit->visit(row, visit->arg);
+}
+
+int gd_attach_visit(const struct gd_attached *attached, gd_attach_task_fn *visit, void *arg)
+{
+	return read_rows(attached->dump, sizeof(struct gd_task), visit_task,
+			 &(struct task_visit){ visit, arg });
+}
+
+struct glance_visit {
+	gd_attach_glance_fn *visit;
+	void *arg;
+};
+
+static void visit_glance(const void *row, void *arg)
+{
+	const struct glance_visit *visit = arg;
+
+	visit->visit(row, visit->arg);
+}
+
+int gd_attach_glance(const struct gd_attached *attached, uint64_t instant_ns,
+		     gd_attach_glance_fn *visit, void *arg)
+{
+	attached->skeleton->bss->gd_instant_ns = instant_ns;
+	return read_rows(attached->glance, sizeof(struct gd_glance), visit_glance,
+			 &(struct glance_visit){ visit, arg });
+}
+
+static void visit_nothing(const void *row, void *arg)
+{
+	(void)row;
+	(void)arg;
+}
+
+int gd_attach_adopt(const struct gd_attached *attached)
+{
+	return read_rows(attached->adopt, 1, visit_nothing, NULL);
 }
 
 /* One page at a time. */

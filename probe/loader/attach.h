@@ -13,7 +13,7 @@
 struct gd_attached {
 	struct sched_bpf *skeleton;
 	struct ring_buffer *ring; /* of struct gd_event */
-	struct bpf_link *adopt, *dump, *read;
+	struct bpf_link *adopt, *dump, *read, *glance;
 	unsigned int cpus; /* how many values a per-CPU counter has */
 };
 
@@ -50,5 +50,11 @@ typedef void gd_attach_task_fn(const struct gd_task *task, void *arg);
 
 /* Calls visit for each followed thread that lives. */
 int gd_attach_visit(const struct gd_attached *attached, gd_attach_task_fn *visit, void *arg);
+
+typedef void gd_attach_glance_fn(const struct gd_glance *glance, void *arg);
+
+/* The same with what each did at an instant that has just passed. */
+int gd_attach_glance(const struct gd_attached *attached, uint64_t instant_ns,
+		     gd_attach_glance_fn *visit, void *arg);
 
 #endif

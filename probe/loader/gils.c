@@ -206,6 +206,21 @@ void gd_gils_look(struct gd_gils *gils)
 			look(gils, &watches[i]);
 }
 
+int32_t gd_gils_holder(const struct gd_gils *gils, uint32_t image)
+{
+	const struct gd_gil_watch *watches = gils->watches.rows;
+
+	for (size_t i = 0; i < gils->watches.count; i++) {
+		struct gd_gil_row row;
+
+		if (watches[i].image != image || watches[i].first_holder <= 0)
+			continue;
+		row = row_of(gils, image);
+		return is_touched(&row) ? 0 : watches[i].first_holder;
+	}
+	return 0;
+}
+
 /* ---- Reading --------------------------------------------------------------------------------- */
 
 /* What the kernel says that it could not run. */

@@ -55,6 +55,9 @@ void gd_gils_end(struct gd_gils *gils, uint32_t image);
 /* Looks who holds the GILs that nobody has touched since the beginning. */
 void gd_gils_look(struct gd_gils *gils);
 
+/* Who has held it since the beginning, as nobody has touched it; 0: nobody, or not known. */
+int32_t gd_gils_holder(const struct gd_gils *gils, uint32_t image);
+
 /*
  * Adds rows, struct gd_probed_gil and struct gd_probed_gil_thread, at most limit each.  Returns what
  * was lost so far.

@@ -16,7 +16,7 @@
  */
 #include "books.h"
 #include "follow.h"
-#include "present.h"
+#include "looks.h"
 #include "probe_file.h"
 #include "rights.h"
 #include <clock.h>
@@ -33,7 +33,7 @@
 
 #define MS 1000000ull
 
-#define LOOK_MS    100 /* at events; the kernel wakes us where they come faster */
+#define WAKE_NS    (100 * MS) /* for events; the kernel wakes us where they come faster */
 #define STORE_NS   (10000 * MS)
 #define RING_BYTES (8u << 20) /* the ends of 4 000 threads */
 #define RING_MIN   4096u
@@ -56,6 +56,8 @@ struct probe {
 	struct gd_books books;
 	struct gd_presents presents;
 	struct gd_python_stacks stacks;
+	struct gd_looks looks; /* where no agent is */
+	bool looks_at_all;
 	int folder;
 	uint32_t owner; /* whose processes it may follow; ~0: anybody's */
 	uint64_t attached_ns, store_ns;
@@ -95,8 +97,11 @@ static void answer(int err, const struct gd_diag *diag)
 static int store(struct probe *probe, bool is_over)
 {
 	gd_attach_poll(&probe->attached);
-	return gd_probe_file_write(probe->folder, &probe->attached, &probe->books, &probe->presents,
-				   &probe->stacks, probe->attached_ns, is_over);
+	return gd_probe_file_write(probe->folder,
+				   &(struct gd_probe_sources){ &probe->attached, &probe->books,
+							       &probe->presents, &probe->stacks,
+							       &probe->looks, probe->attached_ns },
+				   is_over);
 }
 
 /* Where /proc may not be read, the kernel's short name has to do. */
@@ -158,6 +163,13 @@ static bool take_orders(struct probe *probe)
 
 /* ---- The loop -------------------------------------------------------------------------------- */
 
+static uint64_t wait_ns(const struct probe *probe)
+{
+	uint64_t ns = probe->looks_at_all ? gd_looks_wait_ns(&probe->looks) : WAKE_NS;
+
+	return ns < WAKE_NS ? ns : WAKE_NS;
+}
+
 static void run(struct probe *probe)
 {
 	struct pollfd fds[2] = { { .fd = CONTROL, .events = POLLIN },
@@ -165,8 +177,15 @@ static void run(struct probe *probe)
 				   .events = POLLIN } };
 	bool goes_on = true;
 
+	if (probe->looks_at_all)
+		gd_looks_begin(&probe->looks);
 	while (goes_on) {
-		poll(fds, 2, LOOK_MS);
+		struct timespec timeout = { 0, (long)wait_ns(probe) };
+
+		ppoll(fds, 2, &timeout, NULL);
+		if (probe->looks_at_all && gd_looks_wait_ns(&probe->looks) == 0)
+			gd_looks_take(&probe->attached, &probe->books, &probe->presents,
+				      &probe->looks);
 		if (fds[0].revents)
 			goes_on = take_orders(probe);
 		gd_attach_poll(&probe->attached);
@@ -196,6 +215,7 @@ static int start(struct probe *probe, const struct wishes *wishes, struct gd_dia
 	int err;
 
 	probe->owner = gd_rights_owner();
+	probe->looks_at_all = wishes->present_count > 0;
 	err = gd_attach(probe->owner, wishes->ring_bytes, wishes->present_count > 0, on_event,
 			probe, &probe->attached, diag);
 	if (err)
@@ -278,6 +298,7 @@ int main(int argc, char **argv)
 		return 1;
 	run(&probe);
 	gd_python_stacks_free(&probe.stacks);
+	gd_looks_free(&probe.looks);
 	gd_present_forget(&probe.presents);
 	gd_detach(&probe.attached);
 	gd_books_free(&probe.books);

@@ -13,7 +13,7 @@ struct gd_part {
 	size_t count;
 };
 
-#define GD_PARTS_MAX 12
+#define GD_PARTS_MAX 16
 
 /*
  * Writes header->section_count parts, at most GD_PARTS_MAX, as GD_SESSION_PROBE in the folder,

@@ -103,6 +103,15 @@ void gd_present_end(struct gd_presents *presents, uint32_t image)
 
 /* ---- All of them ----------------------------------------------------------------------------- */
 
+int32_t gd_present_holder(const struct gd_presents *presents, uint32_t image)
+{
+	int32_t holder = 0;
+
+	for (size_t i = 0; i < presents->count && !holder; i++)
+		holder = gd_gils_holder(&presents->of[i].gils, image);
+	return holder;
+}
+
 void gd_present_look(struct gd_presents *presents)
 {
 	for (size_t i = 0; i < presents->count; i++)

@@ -52,6 +52,9 @@ void gd_present_fork(struct gd_attached *attached, const struct gd_event *event,
 /* That image has ended; it need not be one of these. */
 void gd_present_end(struct gd_presents *presents, uint32_t image);
 
+/* As gd_gils_holder. */
+int32_t gd_present_holder(const struct gd_presents *presents, uint32_t image);
+
 /* Looks who holds the GILs that nobody has touched yet. */
 void gd_present_look(struct gd_presents *presents);
 

@@ -13,7 +13,8 @@
 #define ROWS_MAX      65536
 #define ADDRESSES_MAX (ROWS_MAX * (GD_PROBED_STACK_DEPTH + 1))
 
-#define PARTS 12
+#define PARTS 13
+_Static_assert(PARTS <= GD_PARTS_MAX, "so many have room");
 
 /* A copy of everything, in the recording's own form. */
 struct content {
@@ -241,8 +242,9 @@ static void gather_facts(struct content *content, const struct gd_books *books,
 }
 
 /* -errno where the living cannot be read. */
-static int gather(struct content *content, struct gd_books *books, uint64_t attached_ns)
+static int gather(struct content *content, const struct gd_probe_sources *sources)
 {
+	struct gd_books *books = sources->books;
 	struct gd_book *rows;
 	int err;
 
@@ -254,7 +256,8 @@ static int gather(struct content *content, struct gd_books *books, uint64_t atta
 	gather_waits(content);
 	gd_waits_thin_out(&content->waits, books, &content->facts);
 	gather_stacks(content);
-	gather_facts(content, books, attached_ns);
+	gather_facts(content, books, sources->attached_ns);
+	content->facts.looks = sources->looks->count;
 	return err;
 }
 
@@ -266,8 +269,10 @@ static struct gd_part make_part(uint32_t kind, size_t entry_size, const struct g
 }
 
 static int write_content(int folder, struct gd_file_header *header, const struct content *content,
-			 const struct gd_python_stacks *stacks)
+			 const struct gd_probe_sources *sources)
 {
+	const struct gd_python_stacks *stacks = sources->stacks;
+	const struct gd_looks *looks = sources->looks;
 	const struct gd_part parts[PARTS] = {
 		{ GD_SECTION_PROBED, sizeof(content->facts), &content->facts, 1 },
 		make_part(GD_SECTION_PROBED_IMAGES, sizeof(struct gd_probed_image),
@@ -284,6 +289,7 @@ static int write_content(int folder, struct gd_file_header *header, const struct
 			  &content->gil_threads),
 		make_part(GD_SECTION_PROBED_SAMPLES, sizeof(struct gd_probed_sample),
 			  &content->samples),
+		{ GD_SECTION_JOINT, sizeof(looks->cells[0]), looks->cells, looks->section.used },
 		make_part(GD_SECTION_STRINGS, 1, &stacks->texts),
 		make_part(GD_SECTION_FRAMES, sizeof(struct gd_frame), &stacks->frames),
 		make_part(GD_SECTION_STACKS, sizeof(struct gd_stack), &stacks->stacks),
@@ -292,11 +298,10 @@ static int write_content(int folder, struct gd_file_header *header, const struct
 	return gd_parts_write(folder, header, parts);
 }
 
-int gd_probe_file_write(int folder, const struct gd_attached *attached, struct gd_books *books,
-			const struct gd_presents *presents, struct gd_python_stacks *stacks,
-			uint64_t attached_ns, bool is_over)
+int gd_probe_file_write(int folder, const struct gd_probe_sources *sources, bool is_over)
 {
-	struct content content = { .attached = attached, .now_ns = gd_clock_ns(CLOCK_MONOTONIC) };
+	struct content content = { .attached = sources->attached,
+				   .now_ns = gd_clock_ns(CLOCK_MONOTONIC) };
 	struct gd_file_header header = { .magic = GD_MAGIC,
 					 .abi_major = GD_ABI_MAJOR,
 					 .abi_minor = GD_ABI_MINOR,
@@ -306,18 +311,19 @@ int gd_probe_file_write(int folder, const struct gd_attached *attached, struct g
 					 .writer = GD_WRITER_PROBE,
 					 .state = is_over ? GD_STATE_CLOSED : GD_STATE_OPEN,
 					 .pid = (int32_t)getpid(),
-					 .start_ns = attached_ns,
-					 .start_realtime_ns = gd_clock_ns(CLOCK_REALTIME) -
-							      (content.now_ns - attached_ns),
+					 .start_ns = sources->attached_ns,
+					 .start_realtime_ns =
+						 gd_clock_ns(CLOCK_REALTIME) -
+						 (content.now_ns - sources->attached_ns),
 					 .copied_ns = content.now_ns };
-	int err = gather(&content, books, attached_ns);
+	int err = gather(&content, sources);
 
 	content.facts.lost[GD_PROBED_LOST_GILS] =
-		gd_present_gather(presents, ROWS_MAX, &content.gils, &content.gil_threads);
+		gd_present_gather(sources->presents, ROWS_MAX, &content.gils, &content.gil_threads);
 	content.facts.lost[GD_PROBED_LOST_SAMPLES] = gd_python_samples_gather(
-		stacks, &content.tasks, content.now_ns, ROWS_MAX, &content.samples);
+		sources->stacks, &content.tasks, content.now_ns, ROWS_MAX, &content.samples);
 	if (!err)
-		err = write_content(folder, &header, &content, stacks);
+		err = write_content(folder, &header, &content, sources);
 	free(content.images.rows);
 	free(content.threads.rows);
 	free(content.causes.rows);

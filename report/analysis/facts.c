@@ -444,8 +444,8 @@ struct gd_facts gd_facts_gather(const struct gd_process_model *process, bool is_
 	struct sums sums = facts.has_picture ? sum_picture(process) : sum_threads(process);
 	double active_s = 0;
 
-	if (facts.has_picture)
-		explain_unknown(process, &sums);
+	if (facts.has_picture && !process->has_no_agent)
+		explain_unknown(process, &sums); /* else what is known is in the picture */
 	for (unsigned int kind = 0; kind < IDLE; kind++)
 		active_s += sums.kind_s[kind];
 	facts.active_s = active_s;

@@ -535,7 +535,8 @@ static enum gd_confidence judge_confidence(const struct gd_facts *facts)
 	}
 	if (!facts->is_gil_known || !same_class)
 		return GD_CONFIDENCE_LOW;
-	if (!facts->has_picture || !same_action || facts->instants < 50 || facts->unknown > 0.2)
+	if (!facts->has_picture || !same_action || facts->instants < 50 || facts->unknown > 0.2 ||
+	    facts->in_futex >= 0.5) /* behind which nobody saw what is waited for */
 		return GD_CONFIDENCE_MEDIUM;
 	return GD_CONFIDENCE_HIGH;
 }

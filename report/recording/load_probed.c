@@ -6,6 +6,7 @@
 #include "load_probed.h"
 #include "load_parts.h"
 #include "load_probed_gil.h"
+#include "load_tree.h"
 #include <errno.h>
 #include <math.h>
 #include <string.h>
@@ -336,6 +337,8 @@ int gd_load_probed(int folder, struct gd_session_model *session)
 	}
 	if (!err && load.is_alone)
 		err = load_python(&load);
+	if (!err && load.is_alone)
+		err = gd_load_probed_picture(&file, load.facts.looks, session);
 	for (uint32_t i = 0; !err && i < load.image_count; i++)
 		if (load.processes[i])
 			err = gd_load_blocks(&file, load.pool, load.images[i], &stacks,

@@ -66,6 +66,24 @@ int gd_load_tree(int folder, const struct gd_window *window, struct gd_session_m
 	return err;
 }
 
+int gd_load_probed_picture(const struct gd_file *file, uint64_t looks,
+			   struct gd_session_model *session)
+{
+	struct gd_process_model *tree = gd_pool_alloc(session->pool, 1, sizeof(*tree));
+	int err = tree ? gd_load_joints(file, session->pool, tree) : -ENOMEM;
+
+	if (err || !tree->joint_count)
+		return err;
+	tree->samples = looks;
+	session->tree = tree;
+	if (session->process_count == 1) {
+		session->processes[0].joints = tree->joints;
+		session->processes[0].joint_count = tree->joint_count;
+		session->processes[0].samples = looks;
+	}
+	return 0;
+}
+
 /* ---- Pipes ----------------------------------------------------------------------------------- */
 
 struct end {

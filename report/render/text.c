@@ -111,7 +111,7 @@ static void print_shares(const struct gd_page *page, const struct gd_judged *jud
 			 gd_page_time(judged->process->life_s, life));
 	else
 		snprintf(part, sizeof(part), "of %s", gd_page_time(judged->process->life_s, life));
-	if (!f->from_outside)
+	if (f->has_picture || !f->from_outside)
 		snprintf(looks, sizeof(looks), "%.0f looks at all threads", f->instants);
 	snprintf(line, sizeof(line), "of %s judged (%s%s; %s; %.4g CPUs)",
 		 gd_page_time(f->active_s, active), part, f->idle >= 0.005 ? note : "", looks,

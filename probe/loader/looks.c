@@ -1,0 +1,175 @@
+/* SPDX-License-Identifier: MIT */
+/* As the sampler's joint picture, by other eyes: what lies behind a lock they do not see. */
+#include "looks.h"
+#include <clock.h>
+#include <stdlib.h>
+
+#define MS 1000000ull
+
+#define PERIOD_NS       (4 * MS)  /* between instants, on average */
+#define PERIOD_LATER_NS (10 * MS) /* after LATER_NS there are thousands of them */
+#define LATER_NS        (30000 * MS)
+#define SHARE           100      /* of a CPU one of so many parts at most */
+#define LATE_NS         (1 * MS) /* what a thread did longer ago the kernel has forgotten */
+
+#define GLANCES_MAX  65536
+#define PICTURES_MAX 4096
+
+/* Of one process. */
+struct process_picture {
+	uint32_t image;
+	int32_t holder; /* of the GIL, if nobody has touched it; 0: somebody has */
+	struct gd_picture picture;
+};
+
+/* ---- When ------------------------------------------------------------------------------------ */
+
+static uint64_t draw(struct gd_looks *looks)
+{
+	looks->random ^= looks->random << 13;
+	looks->random ^= looks->random >> 7;
+	looks->random ^= looks->random << 17;
+	return looks->random;
+}
+
+/* Jitter of half a period to either side. */
+static void plan(struct gd_looks *looks, uint64_t now_ns)
+{
+	uint64_t period = now_ns - looks->started_ns > LATER_NS ? PERIOD_LATER_NS : PERIOD_NS;
+
+	if (period < SHARE * looks->cost_ns)
+		period = SHARE * looks->cost_ns;
+	looks->next_ns += period / 2 + draw(looks) % period;
+	if (looks->next_ns < now_ns)
+		looks->next_ns = now_ns + period / 2; /* we were kept off the CPU */
+}
+
+void gd_looks_begin(struct gd_looks *looks)
+{
+	uint64_t now_ns = gd_clock_ns(CLOCK_MONOTONIC);
+
+	looks->started_ns = looks->planned_ns = looks->next_ns = now_ns;
+	looks->random = now_ns | 1;
+	plan(looks, now_ns);
+}
+
+uint64_t gd_looks_wait_ns(const struct gd_looks *looks)
+{
+	uint64_t now_ns = gd_clock_ns(CLOCK_MONOTONIC);
+
+	return looks->next_ns > now_ns ? looks->next_ns - now_ns : 0;
+}
+
+/* ---- What ------------------------------------------------------------------------------------ */
+
+static struct process_picture *picture_of(struct gd_looks *looks,
+					  const struct gd_presents *presents, uint32_t image)
+{
+	struct process_picture *rows = looks->pictures.rows;
+
+	for (size_t i = looks->pictures.count; i-- > 0;)
+		if (rows[i].image == image)
+			return &rows[i];
+	rows = gd_rows_add(&looks->pictures, sizeof(*rows), PICTURES_MAX);
+	if (rows) {
+		rows->image = image;
+		rows->holder = gd_present_holder(presents, image);
+	}
+	return rows;
+}
+
+/* Who waits for a child that is followed waits for what that does. */
+static bool is_inside(const struct gd_books *books, const struct gd_glance *glance)
+{
+	const struct gd_book *book = gd_books_find(books, glance->image);
+	const struct gd_book *rows = books->books.rows;
+
+	for (size_t i = 0; book && glance->cause == GD_CAUSE_CHILD && i < books->books.count; i++)
+		if (!rows[i].image.end_ns && rows[i].image.ppid == book->image.pid)
+			return true;
+	return false;
+}
+
+/* Who waits in poll, or reads what may be anything, may wait for an answer or for work. */
+static bool is_doubtful(uint8_t cause)
+{
+	return cause <= GD_CAUSE_CPU_FREE || cause == GD_CAUSE_POLL || cause == GD_CAUSE_OTHER ||
+	       cause >= GD_CAUSE_COUNT;
+}
+
+static void add_thread(struct process_picture *process, const struct gd_glance *glance,
+		       const struct gd_books *books)
+{
+	struct gd_picture *picture = &process->picture;
+	bool waits = glance->gil == GD_AT_GIL_WAITS;
+	bool holds = glance->gil == GD_AT_GIL_HOLDS ||
+		     (process->holder > 0 && glance->tid == process->holder);
+	uint8_t cause = waits ? GD_CAUSE_GIL : glance->cause;
+
+	if (glance->does == GD_DOES_RUN)
+		gd_picture_add_computing(picture, GD_ON_CPU, holds, holds);
+	else if (glance->does == GD_DOES_QUEUE)
+		gd_picture_add_computing(picture, GD_STARVED, holds, holds);
+	else if (is_doubtful(cause))
+		gd_picture_add_computing(picture, GD_BLOCKED, holds, holds);
+	else
+		gd_picture_add_waiting(picture, cause,
+				       is_inside(books, glance) ? GD_CLASS_LOCK_WAIT
+								: gd_picture_class(cause),
+				       1, holds);
+}
+
+static void store(struct gd_looks *looks)
+{
+	struct process_picture *rows = looks->pictures.rows;
+	struct gd_picture all = { .computing = 0 };
+
+	for (size_t i = 0; i < looks->pictures.count; i++) {
+		gd_picture_end(&rows[i].picture, true);
+		gd_picture_merge(&all, &rows[i].picture);
+	}
+	gd_picture_store(&all, looks->next_ns - looks->planned_ns, &looks->section, looks->cells);
+	looks->count++;
+}
+
+static void add_glance(const struct gd_glance *glance, void *arg)
+{
+	struct gd_rows *glances = arg;
+	struct gd_glance *row = gd_rows_add(glances, sizeof(*row), GLANCES_MAX);
+
+	if (row)
+		*row = *glance;
+}
+
+void gd_looks_take(const struct gd_attached *attached, const struct gd_books *books,
+		   const struct gd_presents *presents, struct gd_looks *looks)
+{
+	uint64_t cpu_ns = gd_clock_ns(CLOCK_THREAD_CPUTIME_ID);
+	uint64_t now_ns = gd_clock_ns(CLOCK_MONOTONIC), instant_ns = looks->next_ns;
+	const struct gd_glance *rows;
+
+	if (instant_ns + LATE_NS < now_ns)
+		instant_ns = now_ns - LATE_NS;
+	looks->glances.count = looks->pictures.count = 0;
+	if (gd_attach_glance(attached, instant_ns, add_glance, &looks->glances) == 0 &&
+	    looks->glances.count) {
+		rows = looks->glances.rows;
+		for (size_t i = 0; i < looks->glances.count; i++) {
+			struct process_picture *process =
+				picture_of(looks, presents, rows[i].image);
+
+			if (process)
+				add_thread(process, &rows[i], books);
+		}
+		store(looks);
+	}
+	looks->planned_ns = looks->next_ns;
+	looks->cost_ns = gd_clock_ns(CLOCK_THREAD_CPUTIME_ID) - cpu_ns;
+	plan(looks, gd_clock_ns(CLOCK_MONOTONIC));
+}
+
+void gd_looks_free(struct gd_looks *looks)
+{
+	free(looks->glances.rows);
+	free(looks->pictures.rows);
+}
