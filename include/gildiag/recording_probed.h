@@ -47,13 +47,14 @@ GD_ASSERT_SIZE(gd_probed, 192);
 
 /* ---- A program that a process ran: from its birth or exec to its end or next exec ------------ */
 
-#define GD_PROBED_PYTHON 0x01u /* it looks like CPython: there may be a GIL that nobody saw */
+#define GD_PROBED_PYTHON         0x01u /* it looks like CPython: there may be a GIL that nobody saw */
+#define GD_PROBED_VERSION(flags) ((flags) >> 16) /* 0x030b for 3.11; 0: not known */
 
 struct gd_probed_image {
 	uint32_t image;    /* 1 and up */
 	int32_t pid;       /* in its own PID namespace */
 	int32_t ppid;      /* of its parent, in the parent's */
-	uint32_t flags;    /* GD_PROBED_PYTHON */
+	uint32_t flags;    /* GD_PROBED_* */
 	uint64_t start_ns; /* or when the probe came */
 	uint64_t end_ns;   /* 0: it was there at the end */
 	char command[64];  /* the end of its file's path, or the kernel's short name */

@@ -143,7 +143,7 @@ struct gd_joint_key {
 };
 GD_ASSERT_SIZE(gd_joint_key, 16);
 
-/* Writer: the sampler. */
+/* Writer: the sampler; of programs that no agent is in the eBPF probe. */
 struct gd_joint {
 	struct gd_joint_key key;
 	uint64_t instants;

@@ -3,27 +3,29 @@
  * CPython's GIL from outside, by libc's functions that every build of it calls ("Rule S", see
  * agent/gil.h): take_gil signals gil->switch_cond with gil->mutex and gil->switch_mutex held,
  * drop_gil signals gil->cond, who waits does so on gil->cond, who was made to drop on
- * gil->switch_cond.  Nobody but the process that was asked for runs into these programs.
+ * gil->switch_cond.  Nobody but the processes that are watched runs into these programs.
  */
 #include "gil_books.h"
 
 char LICENSE[] SEC("license") = "Dual MIT/GPL";
 
-static __always_inline void on_signal(struct gd_task *task, __u64 cond)
+static __always_inline void on_signal(struct gd_task *task, const struct gd_gil_watched *image,
+				      __u64 cond)
 {
 	if (find_gil(task->image, cond)) {
 		if (is_drop(cond))
-			drop(task, cond);
+			drop(task, cond, image->since_ns);
 	} else if (is_take(cond)) {
 		take(task, cond - SWITCH_COND);
-	} else if (cond == gd_main_cond && is_drop(cond)) {
-		drop(task, cond);
+	} else if (cond == image->cond && is_drop(cond)) {
+		drop(task, cond, image->since_ns);
 	}
 }
 
-static __always_inline void on_timedwait(struct gd_task *task, __u64 cond)
+static __always_inline void on_timedwait(struct gd_task *task, const struct gd_gil_watched *image,
+					 __u64 cond)
 {
-	if (find_gil(task->image, cond) || cond == gd_main_cond)
+	if (find_gil(task->image, cond) || cond == image->cond)
 		begin_wait(task, cond);
 }
 
@@ -37,16 +39,17 @@ SEC("uprobe")
 int gd_on_condition(struct pt_regs *ctx)
 {
 	struct gd_task *task = followed_task();
+	const struct gd_gil_watched *image = task ? watched(task) : 0;
 	__u64 cond = PT_REGS_PARM1(ctx);
 
-	if (!task)
+	if (!image)
 		return 0;
 	switch (bpf_get_attach_cookie(ctx)) {
 	case GD_COND_SIGNAL:
-		on_signal(task, cond);
+		on_signal(task, image, cond);
 		break;
 	case GD_COND_TIMEDWAIT:
-		on_timedwait(task, cond);
+		on_timedwait(task, image, cond);
 		break;
 	case GD_COND_WAIT:
 		on_wait(task, cond);

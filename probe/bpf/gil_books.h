@@ -83,10 +83,27 @@ static __always_inline void book_hold(struct gd_gil_row *row, __u64 held)
 }
 
 /*
- * Who drops without having been seen to take held it when the probe came, or when its process was
- * born: since then nobody else took it.  A free-threaded build that switches its GIL off signals without holding it.
+ * Who drops without having been seen to take held it when its process was first watched, or since it
+ * was born: nobody else took it meanwhile.  What of that was spent on the CPU is not known exactly.
  */
-static __noinline int drop(struct gd_task *task, __u64 cond)
+static __always_inline void hold_since(const struct gd_task *task, __u64 since_ns,
+				       struct gd_probed_gil_thread *thread, __u64 cond)
+{
+	struct gd_probed_part now = clocks_of(task);
+	__u64 held;
+
+	if (since_ns < task->sums.born_ns)
+		since_ns = task->sums.born_ns;
+	held = now.ns > since_ns ? now.ns - since_ns : 0;
+	thread->state = GD_PROBED_GIL_HOLDS;
+	thread->cond = cond;
+	thread->at.ns = now.ns - held;
+	thread->at.cpu_ns = now.cpu_ns > held ? now.cpu_ns - held : 0;
+	thread->at.queued_ns = now.queued_ns > held ? now.queued_ns - held : 0;
+}
+
+/* A free-threaded build that switches its GIL off signals without holding it. */
+static __noinline int drop(struct gd_task *task, __u64 cond, __u64 since_ns)
 {
 	struct gd_probed_gil_thread *thread = make_thread(task);
 	struct gd_gil_row *row = make_gil(task->image, cond);
@@ -94,12 +111,8 @@ static __noinline int drop(struct gd_task *task, __u64 cond)
 
 	if (!thread || !row)
 		return 0;
-	if (thread->state == GD_PROBED_GIL_NEW && !row->takes && !row->drops) {
-		thread->state = GD_PROBED_GIL_HOLDS;
-		thread->cond = cond;
-		thread->at.ns =
-			row->since_ns > task->sums.born_ns ? row->since_ns : task->sums.born_ns;
-	}
+	if (thread->state == GD_PROBED_GIL_NEW && !row->takes && !row->drops)
+		hold_since(task, since_ns, thread, cond);
 	if (thread->state != GD_PROBED_GIL_HOLDS || thread->cond != cond)
 		return 0;
 	now = clocks_of(task);

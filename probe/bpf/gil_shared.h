@@ -20,9 +20,17 @@ struct gd_gil_key {
 	uint64_t cond; /* address of gil->cond */
 };
 
+/* An image that is watched, by its number.  Who becomes another program has another one. */
+struct gd_gil_watched {
+	uint64_t cond;     /* of the main GIL; 0: not known */
+	uint64_t since_ns; /* what it did before was not seen */
+};
+
+/* At once: each slows down the others' takes and drops by 60 ns. */
+#define GD_GIL_WATCHED_MAX 16
+
 /* Writer: who owns the GIL's own mutex, so one thread at a time. */
 struct gd_gil_row {
-	uint64_t since_ns; /* watched from then on; 0: from the process's beginning */
 	uint64_t taken_ns; /* of the last take; 0: none was seen, or it was given back */
 	uint64_t waiting;  /* threads that wait now, */
 	uint64_t arrivals; /* and the sum of the times at which they came, modulo 2^64 */

@@ -15,15 +15,19 @@
 #define GILS        256
 #define GIL_THREADS 16384
 
-/* gil->cond of the process that is attached to, where its runtime tells; 0: not known. */
-const volatile __u64 gd_main_cond;
-
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(max_entries, GILS);
 	__type(key, struct gd_gil_key);
 	__type(value, struct gd_gil_row);
 } gd_gils SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, GD_GIL_WATCHED_MAX);
+	__type(key, __u32);
+	__type(value, struct gd_gil_watched);
+} gd_gil_images SEC(".maps");
 
 /* Nothing but zeros: too long for a program's own stack. */
 struct {
@@ -61,6 +65,13 @@ static __always_inline void count_gil(__u32 what)
 static __always_inline struct gd_task *followed_task(void)
 {
 	return find_marked(bpf_get_current_task_btf());
+}
+
+static __always_inline struct gd_gil_watched *watched(const struct gd_task *task)
+{
+	__u32 image = task->image;
+
+	return bpf_map_lookup_elem(&gd_gil_images, &image);
 }
 
 static __always_inline struct gd_gil_row *find_gil(__u32 image, __u64 cond)

@@ -35,8 +35,11 @@ static inline uint8_t does_at(const struct gd_task *rec, uint64_t instant_ns)
 		       : GD_DOES_BLOCK;
 }
 
-/* False: it was not there. */
-static inline _Bool glance_at(const struct gd_task *rec, uint64_t instant_ns,
+/*
+ * False: it was not there.  is_on_cpu: now, by the kernel itself, which does not show all switches
+ * (see mend() in switches.h).
+ */
+static inline _Bool glance_at(const struct gd_task *rec, _Bool is_on_cpu, uint64_t instant_ns,
 			      struct gd_glance *ret_glance)
 {
 	if (rec->sums.born_ns > instant_ns || rec->sums.ended_ns)
@@ -44,7 +47,8 @@ static inline _Bool glance_at(const struct gd_task *rec, uint64_t instant_ns,
 	*ret_glance =
 		(struct gd_glance){ .image = rec->image,
 				    .tid = rec->tid,
-				    .does = does_at(rec, instant_ns),
+				    .does = is_on_cpu && !rec->on_ns ? GD_DOES_RUN
+								     : does_at(rec, instant_ns),
 				    .cause = gd_has_no_wrapper(rec) ? rec->explained : rec->cause,
 				    .gil = rec->python.gil };
 	return 1;

@@ -14,6 +14,11 @@
 #define WALKS       64 /* in that time, of one thread */
 #define THINNED_MAX 16
 
+/* Of the table, what processes that were forked may take: they come and go. */
+#define COPIES_MAX (GD_PYTHON_STACKS / 2)
+
+__u32 gd_copies_stacks;
+
 /* One entry unless the loader asks for more: most are after nobody's stacks. */
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
@@ -67,6 +72,12 @@ static __always_inline void keep(struct gd_task *rec, struct scratch *scratch, _
 				 __u64 now)
 {
 	if (!bpf_map_lookup_elem(&gd_python_stacks, &hash)) {
+		if (rec->python.is_copy && gd_copies_stacks >= COPIES_MAX) {
+			count(GD_BPF_LOST_PYTHON);
+			return;
+		}
+		if (rec->python.is_copy)
+			__sync_fetch_and_add(&gd_copies_stacks, 1);
 		if (bpf_map_update_elem(&gd_python_stacks, &hash, &scratch->stack, BPF_NOEXIST)) {
 			count(GD_BPF_LOST_PYTHON);
 			return;

@@ -8,10 +8,10 @@
 
 /* Of a thread of an interpreter whose stacks are walked: python.h. */
 struct gd_task_python {
-	uint32_t layout; /* 1 + index in gd_pythons; 0: none */
-	uint32_t padding;
-	uint64_t tstate;        /* its thread state, where it was last found; 0: not yet */
-	uint64_t stack;         /* key in gd_python_stacks, of the block that is open; 0: none */
+	uint32_t layout;  /* 1 + index in gd_pythons; 0: none */
+	uint32_t is_copy; /* its process was forked from the one that layout is of, or its child */
+	uint64_t tstate;  /* its thread state, where it was last found; 0: not yet */
+	uint64_t stack;   /* key in gd_python_stacks, of the block that is open; 0: none */
 	uint64_t window_ns;     /* blocks are counted since then */
 	uint32_t window_blocks; /* so many came */
 	uint32_t thinned;       /* of 2^thinned blocks one is walked */

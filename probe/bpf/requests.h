@@ -74,6 +74,15 @@ int gd_adopt(struct bpf_iter__task *ctx)
 	return 0;
 }
 
+/* An exec, which may have given it other rights, makes it another image. */
+static __always_inline _Bool is_wanted(struct task_struct *task)
+{
+	__u32 tgid = task->tgid;
+	struct gd_tgid *row = bpf_map_lookup_elem(&gd_tgids, &tgid);
+
+	return row && row->image == gd_wanted.image && is_callers(task);
+}
+
 /*
  * Writes what lies in the memory of a followed process: the loader reads that of processes which
  * were born after it gave up its rights.  Context: may sleep.
@@ -82,16 +91,15 @@ SEC("iter.s/task")
 int gd_read(struct bpf_iter__task *ctx)
 {
 	struct task_struct *task = ctx->task;
-	__u32 tgid = gd_wanted.tgid, bytes = gd_wanted.bytes;
+	__u32 bytes = gd_wanted.bytes, zero = 0;
 	char *page;
 
-	if (!task || !tgid || (__u32)task->pid != tgid || bytes > GD_WANTED_BYTES ||
-	    !bpf_map_lookup_elem(&gd_tgids, &tgid))
+	if (!task || !gd_wanted.tgid || (__u32)task->pid != gd_wanted.tgid ||
+	    bytes > GD_WANTED_BYTES || !is_wanted(task))
 		return 0;
-	page = bpf_map_lookup_elem(&gd_page, &(__u32){ 0 });
-	/* An exec that changed its credentials meanwhile made it somebody else's. */
+	page = bpf_map_lookup_elem(&gd_page, &zero);
 	if (page && bpf_copy_from_user_task(page, bytes, (void *)gd_wanted.address, task, 0) == 0 &&
-	    is_callers(task))
+	    is_wanted(task))
 		bpf_seq_write(ctx->meta->seq, page, bytes);
 	return 0;
 }
@@ -104,7 +112,7 @@ int gd_glance(struct bpf_iter__task *ctx)
 	struct gd_task *rec = task ? find(task) : 0;
 	struct gd_glance glance;
 
-	if (rec && glance_at(rec, gd_instant_ns, &glance))
+	if (rec && glance_at(rec, task->on_cpu, gd_instant_ns, &glance))
 		bpf_seq_write(ctx->meta->seq, &glance, sizeof(glance));
 	return 0;
 }

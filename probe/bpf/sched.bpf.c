@@ -81,9 +81,11 @@ int BPF_PROG(gd_on_birth, struct task_struct *task, unsigned long clone_flags)
 	rec = make_record(task);
 	if (rec)
 		begin_life(rec, task, image, parent, now);
-	if (rec && (is_thread || is_copy))
+	if (rec && (is_thread || is_copy)) {
 		rec->python.layout = parent->python.layout;
-	/* Now that it is followed.  Nobody looks at copies but for their stacks. */
+		rec->python.is_copy = is_copy || parent->python.is_copy;
+	}
+	/* Now that it is followed.  Nobody looks at copies but those of interpreters. */
 	if (!is_thread)
 		tell_of(GD_EVENT_IMAGE_BORN, image, task, now, 0,
 			gd_has_stacks && is_copy ? parent->image : 0);

@@ -96,6 +96,8 @@ struct gd_wanted {
 	uint64_t address;
 	uint32_t bytes;
 	uint32_t tgid;
+	uint32_t image; /* that it must be, before and afterwards */
+	uint32_t padding;
 };
 
 struct gd_wait_key {

@@ -204,18 +204,41 @@ int gd_attach_adopt(const struct gd_attached *attached)
 	return read_rows(attached->adopt, 1, visit_nothing, NULL);
 }
 
-/* One page at a time. */
-static bool read_some(const struct gd_attached *attached, uint32_t tgid, uint64_t address,
-		      char *buf, size_t size_bytes)
+/* ---- Memory ---------------------------------------------------------------------------------- */
+
+void gd_reader_open(const struct gd_attached *attached, int32_t pid, uint32_t tgid, uint32_t image,
+		    struct gd_reader *ret_reader)
 {
-	gd_autoclose int fd = bpf_iter_create(bpf_link__fd(attached->read));
-	struct gd_wanted *wanted = &attached->skeleton->bss->gd_wanted;
+	union bpf_iter_link_info info = { .task.tid = (uint32_t)pid };
+	LIBBPF_OPTS(bpf_iter_attach_opts, opts, .link_info = &info, .link_info_len = sizeof(info));
+	struct bpf_link *link = bpf_program__attach_iter(attached->skeleton->progs.gd_read, &opts);
+
+	*ret_reader = (struct gd_reader){ attached, link, tgid, image };
+}
+
+void gd_reader_close(struct gd_reader *reader)
+{
+	bpf_link__destroy(reader->link);
+	reader->link = NULL;
+	reader->tgid = 0;
+}
+
+/* One page at a time. */
+static bool read_some(const struct gd_reader *reader, uint64_t address, char *buf,
+		      size_t size_bytes)
+{
+	const struct bpf_link *link = reader->link ? reader->link : reader->attached->read;
+	gd_autoclose int fd = bpf_iter_create(bpf_link__fd(link));
+	struct gd_wanted *wanted = &reader->attached->skeleton->bss->gd_wanted;
 	size_t filled = 0;
 	ssize_t n;
 
 	if (fd < 0)
 		return false;
-	*wanted = (struct gd_wanted){ address, (uint32_t)size_bytes, tgid };
+	*wanted = (struct gd_wanted){ .address = address,
+				      .bytes = (uint32_t)size_bytes,
+				      .tgid = reader->tgid,
+				      .image = reader->image };
 	do {
 		n = read(fd, buf + filled, size_bytes - filled);
 		filled += n > 0 ? (size_t)n : 0;
@@ -224,15 +247,14 @@ static bool read_some(const struct gd_attached *attached, uint32_t tgid, uint64_
 	return filled == size_bytes;
 }
 
-bool gd_attach_read(const struct gd_attached *attached, uint32_t tgid, uint64_t address, void *buf,
-		    size_t size_bytes)
+bool gd_reader_read(const struct gd_reader *reader, uint64_t address, void *buf, size_t size_bytes)
 {
 	size_t done, now;
 
-	for (done = 0; done < size_bytes; done += now) {
+	for (done = 0; reader->tgid && done < size_bytes; done += now) {
 		now = size_bytes - done < GD_WANTED_BYTES ? size_bytes - done : GD_WANTED_BYTES;
-		if (!read_some(attached, tgid, address + done, (char *)buf + done, now))
+		if (!read_some(reader, address + done, (char *)buf + done, now))
 			return false;
 	}
-	return true;
+	return reader->tgid != 0;
 }

@@ -39,12 +39,22 @@ uint64_t gd_attach_count(const struct gd_attached *attached, uint32_t what);
 /* Visits all tasks: follows what was asked for and its threads. */
 int gd_attach_adopt(const struct gd_attached *attached);
 
-/*
- * Reads the memory of a followed process, by its tgid in the outermost namespace: needs no right to
- * look into it.  False: it cannot be read, or is not followed (any more).
- */
-bool gd_attach_read(const struct gd_attached *attached, uint32_t tgid, uint64_t address, void *buf,
-		    size_t size_bytes);
+/* Reads the memory of a followed process: needs no right to look into it. */
+struct gd_reader {
+	const struct gd_attached *attached;
+	struct bpf_link
+		*link;  /* visits it alone (Linux 6.1); NULL: all tasks are visited each time */
+	uint32_t tgid;  /* in the outermost namespace; 0: closed */
+	uint32_t image; /* that it must be */
+};
+
+/* pid: its number in the namespace of this process. */
+void gd_reader_open(const struct gd_attached *attached, int32_t pid, uint32_t tgid, uint32_t image,
+		    struct gd_reader *ret_reader);
+void gd_reader_close(struct gd_reader *reader);
+
+/* False: it cannot be read, or is not followed (any more) as that image. */
+bool gd_reader_read(const struct gd_reader *reader, uint64_t address, void *buf, size_t size_bytes);
 
 typedef void gd_attach_task_fn(const struct gd_task *task, void *arg);
 

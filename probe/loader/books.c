@@ -48,6 +48,25 @@ void gd_books_name(struct gd_books *books, uint32_t number, const char *path)
 	book->image.flags = strncmp(name, "python", 6) == 0 ? GD_PROBED_PYTHON : 0;
 }
 
+void gd_books_python(struct gd_books *books, uint32_t number, uint16_t version)
+{
+	struct gd_book *book = gd_books_find(books, number);
+
+	if (book)
+		book->image.flags = GD_PROBED_PYTHON | (uint32_t)version << 16;
+}
+
+void gd_books_copy(struct gd_books *books, uint32_t number, uint32_t copy_of)
+{
+	struct gd_book *book = gd_books_find(books, number);
+	const struct gd_book *from = gd_books_find(books, copy_of);
+
+	if (!book || !from)
+		return;
+	book->image.flags = from->image.flags;
+	memcpy(book->image.command, from->image.command, sizeof(book->image.command));
+}
+
 /* Births are told by several CPUs: a number may come after its successor. */
 static void add_image(struct gd_books *books, const struct gd_event *event)
 {

@@ -43,6 +43,12 @@ struct gd_book *gd_books_find(const struct gd_books *books, uint32_t image);
 /* The file that an image runs, where it is known better than by the kernel's short name. */
 void gd_books_name(struct gd_books *books, uint32_t image, const char *path);
 
+/* An image runs a CPython of that version: 0x030b for 3.11. */
+void gd_books_python(struct gd_books *books, uint32_t image, uint16_t version);
+
+/* An image runs what the other one does, of which it was forked. */
+void gd_books_copy(struct gd_books *books, uint32_t image, uint32_t copy_of);
+
 /* Sums up the programs that ended and did next to nothing; their books are gone. */
 void gd_books_fold(struct gd_books *books);
 

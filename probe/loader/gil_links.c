@@ -154,14 +154,51 @@ int gd_gil_links_make(const struct gil_bpf *skeleton, const struct gd_gil_site *
 	return err;
 }
 
+static pthread_mutex_t closing_lock = PTHREAD_MUTEX_INITIALIZER;
+static pthread_cond_t closed = PTHREAD_COND_INITIALIZER;
+static unsigned int closing; /* threads that close one now */
+
+static void *close_it(void *arg)
+{
+	close((int)(intptr_t)arg);
+	pthread_mutex_lock(&closing_lock);
+	closing--;
+	pthread_cond_signal(&closed);
+	pthread_mutex_unlock(&closing_lock);
+	return NULL;
+}
+
+void gd_gil_links_close(int fd)
+{
+	pthread_t thread;
+
+	if (fd < 0)
+		return;
+	pthread_mutex_lock(&closing_lock);
+	if (pthread_create(&thread, NULL, close_it, (void *)(intptr_t)fd) == 0) {
+		closing++;
+		pthread_detach(thread);
+	} else {
+		close(fd);
+	}
+	pthread_mutex_unlock(&closing_lock);
+}
+
+void gd_gil_links_wait(void)
+{
+	pthread_mutex_lock(&closing_lock);
+	while (closing)
+		pthread_cond_wait(&closed, &closing_lock);
+	pthread_mutex_unlock(&closing_lock);
+}
+
 void gd_gil_links_destroy(struct gd_gil_links *links)
 {
 	for (int i = 0; i < GD_COND_FUNCTIONS; i++) {
 		bpf_link__destroy(links->perf[i]);
 		links->perf[i] = NULL;
 	}
-	if (links->multi >= 0)
-		close(links->multi);
+	gd_gil_links_close(links->multi);
 	links->multi = -1;
 }
 

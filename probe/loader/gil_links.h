@@ -41,4 +41,13 @@ int gd_gil_links_make(const struct gil_bpf *skeleton, const struct gd_gil_site *
 		      int32_t pid, struct gd_gil_links *ret_links);
 void gd_gil_links_destroy(struct gd_gil_links *links);
 
+/* Closes a multi-link; -1: there is none.  In a thread: the kernel takes 50 ms for it. */
+void gd_gil_links_close(int fd);
+
+/*
+ * Waits until all of them are closed, at the end: a thread that the process's exit kills meanwhile
+ * would leave its breakpoints in the target (uprobe_unregister() of Linux gives up at a pending SIGKILL).
+ */
+void gd_gil_links_wait(void);
+
 #endif

@@ -13,10 +13,18 @@
 /* One process. */
 struct gd_gil_watch {
 	struct gd_gil_links links;
-	const struct gd_interpreter *interpreter; /* NULL: it has ended */
-	uint32_t image;                           /* that it runs; 0: not followed yet */
-	int32_t first_holder;                     /* or GD_PROBED_HOLDER_UNKNOWN */
-	bool is_settled;                          /* nothing more is to be learnt of that */
+	const struct gd_interpreter *interpreter;
+	uint32_t image;       /* that it runs; 0: not followed yet */
+	int32_t first_holder; /* or GD_PROBED_HOLDER_UNKNOWN */
+	bool is_settled;      /* nothing more is to be learnt of that */
+	uint32_t looks;       /* for it */
+};
+
+/* What is left of one that has ended. */
+struct gd_gil_ended {
+	struct gd_gil_key key;
+	struct gd_gil_row row;
+	int32_t first_holder;
 };
 
 struct gd_gils {
@@ -26,6 +34,7 @@ struct gd_gils {
 	bool is_multi;
 	uint64_t cond;          /* the main GIL's condition; 0: not known */
 	struct gd_rows watches; /* struct gd_gil_watch; the first one is of who ran already */
+	struct gd_rows ended;   /* struct gd_gil_ended */
 	unsigned int cpus;
 };
 
@@ -45,9 +54,12 @@ void gd_gils_detach(struct gd_gils *gils);
 /* The process is followed from now on, as that image. */
 void gd_gils_begin(struct gd_gils *gils, uint32_t image);
 
-/* It, or what it forked, forked pid, which is followed as that image.  Needs no rights. */
-void gd_gils_fork(struct gd_gils *gils, int32_t pid, uint32_t image,
-		  const struct gd_interpreter *interpreter);
+/*
+ * It, or what it forked, forked pid, which is followed as that image.  Needs no rights.  More than
+ * GD_GIL_WATCHED_MAX at once stay unknown.
+ */
+void gd_gils_fork(struct gd_gils *gils, const struct gd_attached *attached, int32_t pid,
+		  uint32_t image, const struct gd_interpreter *interpreter);
 
 /* That image has ended; it need not be one of these. */
 void gd_gils_end(struct gd_gils *gils, uint32_t image);
@@ -57,6 +69,21 @@ void gd_gils_look(struct gd_gils *gils);
 
 /* Who has held it since the beginning, as nobody has touched it; 0: nobody, or not known. */
 int32_t gd_gils_holder(const struct gd_gils *gils, uint32_t image);
+
+/* What was seen of the main GIL of an image; zeros: nothing. */
+struct gd_gil_row gd_gils_row(const struct gd_gils *gils, uint32_t image);
+
+/* Has anybody taken or dropped it? */
+static inline bool gd_gil_row_is_touched(const struct gd_gil_row *row)
+{
+	return row->takes || row->drops;
+}
+
+/* Has anything been seen of it? */
+static inline bool gd_gil_row_is_seen(const struct gd_gil_row *row)
+{
+	return gd_gil_row_is_touched(row) || row->waiting;
+}
 
 /*
  * Adds rows, struct gd_probed_gil and struct gd_probed_gil_thread, at most limit each.  Returns what

@@ -74,11 +74,13 @@ static int on_event(void *arg, void *data, size_t size_bytes)
 		gd_python_stacks_note(&probe->stacks, event->image, event->stack);
 		return 0;
 	}
-	if (event->what == GD_EVENT_IMAGE_BORN)
-		gd_present_fork(&probe->attached, event, &probe->presents, &probe->stacks);
-	else if (event->what == GD_EVENT_IMAGE_ENDED)
-		gd_present_end(&probe->presents, event->image);
 	gd_books_note(&probe->books, event);
+	if (event->what == GD_EVENT_IMAGE_ENDED)
+		gd_present_end(&probe->presents, event->image);
+	if (event->what == GD_EVENT_IMAGE_BORN && event->copy_of) {
+		gd_books_copy(&probe->books, event->image, event->copy_of);
+		gd_present_fork(&probe->attached, event, &probe->presents, &probe->stacks);
+	}
 	return 0;
 }
 
@@ -108,6 +110,7 @@ static int store(struct probe *probe, bool is_over)
 static int follow(struct probe *probe, int32_t pid, struct gd_diag *diag)
 {
 	char link[40], path[4096];
+	uint16_t version;
 	uint32_t image;
 	cpu_set_t set;
 	ssize_t n;
@@ -115,8 +118,8 @@ static int follow(struct probe *probe, int32_t pid, struct gd_diag *diag)
 
 	if (err)
 		return err;
-	gd_present_begin(&probe->attached, pid, image, &probe->presents, &probe->stacks);
-	gd_attach_poll(&probe->attached);
+	version = gd_present_begin(&probe->attached, pid, image, &probe->presents, &probe->stacks);
+	gd_attach_poll(&probe->attached); /* of its birth, among others */
 	CPU_ZERO(&set);
 	if (!probe->books.cpus && sched_getaffinity(pid, sizeof(set), &set) == 0)
 		probe->books.cpus = (uint32_t)CPU_COUNT(&set);
@@ -126,6 +129,8 @@ static int follow(struct probe *probe, int32_t pid, struct gd_diag *diag)
 		path[n] = 0;
 		gd_books_name(&probe->books, image, path);
 	}
+	if (version)
+		gd_books_python(&probe->books, image, version);
 	return 0;
 }
 

@@ -14,13 +14,14 @@ void gd_present_add(const struct gd_attached *attached, int32_t pid, uint32_t ow
 		return;
 	presents->count++;
 	present->pid = pid;
+	present->gils.beacon = present->gils.site.libc = -1;
 	if (gd_interpreter_find(pid, owner, &present->interpreter) == 0)
 		gd_gils_attach(attached, pid, owner, &present->interpreter, &presents->way,
 			       &present->gils);
 }
 
-void gd_present_begin(struct gd_attached *attached, int32_t pid, uint32_t image,
-		      struct gd_presents *presents, struct gd_python_stacks *stacks)
+uint16_t gd_present_begin(struct gd_attached *attached, int32_t pid, uint32_t image,
+			  struct gd_presents *presents, struct gd_python_stacks *stacks)
 {
 	for (size_t i = 0; i < presents->count; i++) {
 		struct gd_present *present = &presents->of[i];
@@ -31,7 +32,9 @@ void gd_present_begin(struct gd_attached *attached, int32_t pid, uint32_t image,
 		gd_python_stacks_begin(attached, &present->interpreter, pid, image, stacks);
 		present->pid = 0; /* another one may get that number */
 		present->image = image;
+		return present->interpreter.version;
 	}
+	return 0;
 }
 
 /* ---- What they fork -------------------------------------------------------------------------- */
@@ -53,12 +56,11 @@ static bool read_child(void *arg, uint64_t address, void *buf, size_t size_bytes
 {
 	const struct gd_present_child *child = arg;
 
-	return gd_attach_read(child->attached, child->tgid, address, buf, size_bytes);
+	return gd_reader_read(&child->reader, address, buf, size_bytes);
 }
 
-static struct gd_present_child *add_child(const struct gd_attached *attached,
-					  struct gd_present *family, const struct gd_event *event,
-					  struct gd_presents *presents)
+static struct gd_present_child *add_child(struct gd_presents *presents, struct gd_present *family,
+					  uint32_t image)
 {
 	struct gd_present_child *child = calloc(1, sizeof(*child));
 	struct gd_present_child **row =
@@ -69,36 +71,52 @@ static struct gd_present_child *add_child(const struct gd_attached *attached,
 		return NULL;
 	}
 	*row = child;
-	*child = (struct gd_present_child){ attached, family, family->interpreter, event->image,
-					    event->tgid };
+	child->family = family;
+	child->image = image;
+	child->interpreter = family->interpreter;
 	child->interpreter.fd = -1;
 	child->interpreter.memory = (struct gd_memory){ read_child, child };
 	child->interpreter.python.memory = child->interpreter.memory;
 	return child;
 }
 
+/* The number of a new process in the namespace of this one; 0: it has ended, or is not to be seen. */
+static int32_t number_of(const struct gd_attached *attached, const struct gd_event *event)
+{
+	if (gd_follow_is(attached, (int32_t)event->tgid, event->image))
+		return (int32_t)event->tgid;
+	return gd_follow_is(attached, event->pid, event->image) ? event->pid : 0;
+}
+
 void gd_present_fork(struct gd_attached *attached, const struct gd_event *event,
 		     struct gd_presents *presents, struct gd_python_stacks *stacks)
 {
-	struct gd_present *family = event->copy_of ? family_of(presents, event->copy_of) : NULL;
-	struct gd_present_child *child =
-		family ? add_child(attached, family, event, presents) : NULL;
+	struct gd_present *family = family_of(presents, event->copy_of);
+	struct gd_present_child *child;
+	int32_t pid;
 
+	if (!family || !family->interpreter.runtime)
+		return;
+	child = add_child(presents, family, event->image);
 	if (!child)
 		return;
 	gd_python_stacks_fork(event->copy_of, event->image, &child->interpreter, stacks);
-	/* Its number in the namespace that this process is in. */
-	if (gd_follow_is(attached, (int32_t)event->tgid, event->image))
-		gd_gils_fork(&family->gils, (int32_t)event->tgid, event->image,
-			     &child->interpreter);
-	else if (gd_follow_is(attached, event->pid, event->image))
-		gd_gils_fork(&family->gils, event->pid, event->image, &child->interpreter);
+	pid = number_of(attached, event);
+	if (!pid)
+		return;
+	gd_reader_open(attached, pid, event->tgid, event->image, &child->reader);
+	gd_gils_fork(&family->gils, attached, pid, event->image, &child->interpreter);
 }
 
 void gd_present_end(struct gd_presents *presents, uint32_t image)
 {
+	struct gd_present_child **children = presents->children.rows;
+
 	for (size_t i = 0; i < presents->count; i++)
 		gd_gils_end(&presents->of[i].gils, image);
+	for (size_t i = presents->children.count; i-- > 0;)
+		if (children[i]->image == image)
+			gd_reader_close(&children[i]->reader);
 }
 
 /* ---- All of them ----------------------------------------------------------------------------- */
@@ -130,14 +148,19 @@ uint64_t gd_present_gather(const struct gd_presents *presents, size_t limit, str
 
 void gd_present_forget(struct gd_presents *presents)
 {
+	struct gd_present_child **children = presents->children.rows;
+
 	for (size_t i = 0; i < presents->count; i++) {
 		gd_gils_detach(&presents->of[i].gils);
 		gd_gil_site_forget(&presents->of[i].gils.site);
 		gd_interpreter_forget(&presents->of[i].interpreter);
 	}
 	presents->count = 0;
-	for (size_t i = 0; i < presents->children.count; i++)
-		free(((struct gd_present_child **)presents->children.rows)[i]);
-	free(presents->children.rows);
+	for (size_t i = 0; i < presents->children.count; i++) {
+		gd_reader_close(&children[i]->reader);
+		free(children[i]);
+	}
+	gd_gil_links_wait();
+	free(children);
 	presents->children = (struct gd_rows){ .rows = NULL };
 }

@@ -18,10 +18,10 @@ struct gd_present {
 
 /* A process that one of them forked, or a child of its. */
 struct gd_present_child {
-	const struct gd_attached *attached;
 	struct gd_present *family;
-	struct gd_interpreter interpreter; /* a copy of its family's, with a memory of its own */
-	uint32_t image, tgid;
+	struct gd_interpreter interpreter; /* a copy of its family's, with a memory of its own: */
+	struct gd_reader reader;
+	uint32_t image;
 };
 
 struct gd_presents {
@@ -38,13 +38,13 @@ struct gd_presents {
 void gd_present_add(const struct gd_attached *attached, int32_t pid, uint32_t owner,
 		    struct gd_presents *presents);
 
-/* pid is followed from now on, as that image. */
-void gd_present_begin(struct gd_attached *attached, int32_t pid, uint32_t image,
-		      struct gd_presents *presents, struct gd_python_stacks *stacks);
+/* pid is followed from now on, as that image.  The version of its CPython; 0: it runs none. */
+uint16_t gd_present_begin(struct gd_attached *attached, int32_t pid, uint32_t image,
+			  struct gd_presents *presents, struct gd_python_stacks *stacks);
 
 /*
- * event: a process was born.  If it is a copy of one that is looked at, it is looked at, too; it has
- * begun already, and what it did before stays unknown.  Needs no rights.
+ * event: a process was born that is a copy of another one.  If that is looked at, it is looked at,
+ * too; it has begun already, and what it did before stays unknown.  Needs no rights.
  */
 void gd_present_fork(struct gd_attached *attached, const struct gd_event *event,
 		     struct gd_presents *presents, struct gd_python_stacks *stacks);

@@ -75,25 +75,34 @@ uint32_t gd_python_stacks_check(const struct gd_interpreter *interpreter, uint64
 		       : 0;
 }
 
-/* 1 + the row of a frame; 0: it has no name, or no room. */
-static uint32_t add_frame(struct gd_python_stacks *stacks, const struct gd_interpreter *interpreter,
-			  const struct gd_python_code *from)
+/* 1 + the row of a frame that was named before; 0: there is none. */
+static uint32_t find_frame(const struct gd_python_stacks *stacks, const struct gd_python_code *code)
 {
 	const struct gd_python_code *codes = stacks->codes.rows;
+
+	for (size_t i = stacks->codes.count; i-- > 0;)
+		if (codes[i].image == code->image && codes[i].check == code->check &&
+		    codes[i].frame.code == code->frame.code &&
+		    codes[i].frame.instr_bytes == code->frame.instr_bytes)
+			return (uint32_t)i + 1;
+	return 0;
+}
+
+/* 1 + the row of a frame that is named now; 0: it has no name, or no room. */
+static uint32_t add_frame(struct gd_python_stacks *stacks, const struct gd_interpreter *interpreter,
+			  const struct gd_python_code *code)
+{
 	struct gd_cpython_names names;
 	struct gd_frame frame;
 
-	if (!gd_cpython_name(&interpreter->python, &from->frame, &names))
+	/* Asked afterwards: what was named is what is the same now. */
+	if (!gd_cpython_name(&interpreter->python, &code->frame, &names) ||
+	    gd_python_stacks_check(interpreter, code->frame.code) != code->check)
 		return 0;
 	frame = (struct gd_frame){ .line = names.line, .first_line = names.first_line };
-	if (!add_texts(stacks, from->frame.code, &names, &frame))
+	if (!add_texts(stacks, code->frame.code, &names, &frame))
 		return 0;
-	for (size_t i = stacks->frames.count; i-- > 0;)
-		if (codes[i].image == from->image && codes[i].frame.code == from->frame.code &&
-		    codes[i].frame.instr_bytes == from->frame.instr_bytes &&
-		    memcmp((struct gd_frame *)stacks->frames.rows + i, &frame, sizeof(frame)) == 0)
-			return (uint32_t)i + 1;
-	return add_pair(&stacks->frames, &frame, sizeof(frame), &stacks->codes, from, sizeof(*from),
+	return add_pair(&stacks->frames, &frame, sizeof(frame), &stacks->codes, code, sizeof(*code),
 			FRAMES_MAX);
 }
 
@@ -116,16 +125,17 @@ const struct gd_interpreter *gd_python_stacks_interpreter(const struct gd_python
 	return target ? target->interpreter : NULL;
 }
 
-/*
- * What a forked process has from before it shares with whom it was forked from, who is quicker to
- * read.
- */
-static const struct gd_interpreter *who_knows(const struct gd_python_target *target, uint64_t code,
-					      uint32_t check)
+/* When a forked process has ended, whom it was forked from may have the same code still. */
+static uint32_t name_frame(struct gd_python_stacks *stacks, const struct gd_python_target *target,
+			   const struct gd_python_code *code)
 {
-	return target->twin && gd_python_stacks_check(target->twin, code) == check
-		       ? target->twin
-		       : target->interpreter;
+	uint32_t row = find_frame(stacks, code);
+
+	if (!row)
+		row = add_frame(stacks, target->interpreter, code);
+	if (!row && target->twin)
+		row = add_frame(stacks, target->twin, code);
+	return row;
 }
 
 /* 1 + the row of an equal one; 0: there is none. */
@@ -147,14 +157,12 @@ uint32_t gd_python_stacks_add(struct gd_python_stacks *stacks, uint32_t image, u
 	uint32_t equal;
 
 	for (uint32_t i = 0; target && i < from->count && i < GD_STACK_DEPTH; i++) {
-		struct gd_python_code code = { { from->codes[i], from->instrs[i] }, image };
-		const struct gd_interpreter *interpreter =
-			who_knows(target, from->codes[i], from->checks[i]);
-		uint32_t named = add_frame(stacks, interpreter, &code);
+		struct gd_python_code code = { { from->codes[i], from->instrs[i] },
+					       image,
+					       from->checks[i] };
+		uint32_t named = name_frame(stacks, target, &code);
 
-		/* Asked afterwards: what was named is what is the same now. */
-		if (!named ||
-		    gd_python_stacks_check(interpreter, from->codes[i]) != from->checks[i])
+		if (!named)
 			return 0;
 		stack.frames[i] = named - 1;
 	}
@@ -257,7 +265,7 @@ void gd_python_stacks_fork(uint32_t twin, uint32_t image, const struct gd_interp
 
 	if (!from)
 		return;
-	/* Of a child of a child that of the first one: the only one that can be read quickly. */
+	/* Of a child of a child that of the first one: it has what both have. */
 	first = from->twin ? from->twin : from->interpreter;
 	target = gd_rows_add(&stacks->targets, sizeof(*target), TARGETS_MAX);
 	if (target)

@@ -14,6 +14,7 @@
 struct gd_python_code {
 	struct gd_cpython_frame frame;
 	uint32_t image;
+	uint32_t check; /* gd_python_check() of it when it was named */
 };
 
 struct gd_python_target {

@@ -215,6 +215,29 @@ static int judge_all(const struct gd_session_model *session, struct gd_analysis 
 	return 0;
 }
 
+/*
+ * One process did nearly everything.  From outside all were looked at together only: what was seen
+ * at once was then this one's.
+ */
+static int judge_lead(const struct gd_session_model *session, struct gd_analysis *analysis)
+{
+	struct gd_judged *lead = &analysis->processes[analysis->lead - analysis->processes];
+	const struct gd_process_model *process = lead->process;
+	struct gd_process_model *pictured;
+
+	if (process->has_no_agent && session->tree) {
+		pictured = gd_pool_alloc(session->pool, 1, sizeof(*pictured));
+		if (!pictured)
+			return -ENOMEM;
+		*pictured = *process;
+		pictured->joints = session->tree->joints;
+		pictured->joint_count = session->tree->joint_count;
+		pictured->samples = session->tree->samples;
+		process = pictured;
+	}
+	return judge(process, false, analysis->unfollowed_cpu_s, session->pool, lead);
+}
+
 int gd_analyse(const struct gd_session_model *session, struct gd_analysis *ret_analysis)
 {
 	struct gd_analysis analysis = { .session = session, .overhead = NAN };
@@ -234,8 +257,7 @@ int gd_analyse(const struct gd_session_model *session, struct gd_analysis *ret_a
 	if (analysis.shares[analysis.lead - analysis.processes] < 1 - GD_ANALYSIS_LITTLE)
 		err = judge_tree(session, &analysis);
 	else
-		err = judge(analysis.lead->process, false, analysis.unfollowed_cpu_s, session->pool,
-			    (struct gd_judged *)analysis.lead);
+		err = judge_lead(session, &analysis);
 	if (err)
 		return err;
 	analysis.crosscheck = gd_crosscheck(session);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * From the joint picture where a sampler looked, else from the threads' sums.  The order in an
+ * From the joint picture where somebody looked, else from the threads' sums.  The order in an
  * instant matters: who computes decides, then who waits outside; a wait for another thread never
  * votes, that instant belongs to what the others do.
  */
@@ -134,7 +134,8 @@ static struct sums sum_picture(const struct gd_process_model *process)
 		if (!skip_start || cell->key.phase != GD_PHASE_START)
 			add_cell(&sums, cell);
 	}
-	correct_running(process, computing_all_s, &sums);
+	if (!process->has_no_agent) /* the scheduler's word needs no correction */
+		correct_running(process, computing_all_s, &sums);
 	return sums;
 }
 
@@ -336,6 +337,8 @@ static void gather_from_outside(const struct gd_process_model *process, struct g
 	double sleeps = (double)seen->explained_blocks[GD_CAUSE_SLEEP], blocks = 0;
 
 	facts->from_outside = true;
+	facts->gil_takes_per_s =
+		process->gil_count ? ratio((double)process->gils[0].takes, facts->active_s) : 0;
 	facts->in_futex = ratio(seen->explained_s[GD_CAUSE_FUTEX], facts->active_s);
 	for (unsigned int cause = 0; cause < GD_CAUSE_COUNT; cause++) {
 		blocks += (double)seen->explained_blocks[cause];

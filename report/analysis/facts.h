@@ -13,7 +13,7 @@ struct gd_facts {
 	double wall_s;    /* of the steady phase */
 	double active_s;  /* of it, the part that is judged: somebody computed or waited outside */
 	double instants;  /* looked at in the judged part */
-	bool has_picture; /* a sampler looked; else the sums alone */
+	bool has_picture; /* a sampler or a probe looked; else the sums alone */
 	bool is_python;
 	bool is_free_threaded;
 	bool is_gil_known;
@@ -58,6 +58,7 @@ struct gd_facts {
 	double operations;                /* waits outside that took a millisecond, roughly */
 	double wait_per_cpu;              /* seconds waited outside per second computed */
 	double yields_per_s;
+	double gil_takes_per_s; /* from outside only */
 	double in_futex; /* from outside: mean threads that wait for others of them, not for the GIL */
 	double cpu_per_block_s; /* from outside: computed between two blocks; 0: not known */
 

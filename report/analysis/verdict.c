@@ -15,6 +15,7 @@
 #define OVERLAPPED     1.5
 #define PARALLEL       0.8    /* of the CPUs */
 #define SERIAL         1.3    /* threads at work at once, at most */
+#define YIELDS         4000.0 /* a second: it asks again and again */
 #define MANY_OPS       150.0  /* useful concurrency from which threads are a burden */
 #define TINY_TASK_S    100e-6 /* of CPU per use of a pipe: a task of a pool uses four */
 #define TINY_MESSAGE_S 20e-6  /* the same without pickling: two processes wake each other in half */
@@ -77,7 +78,8 @@ static double at_once(const struct gd_facts *f)
 
 /*
  * No agent said which locks its threads wait for, or what its processes wait for of each other: a
- * lock, a limit and an idle pool look the same.
+ * lock, a limit and an idle pool look the same; and so do computing in small pieces without the GIL,
+ * and asking again and again whether another thread is ready.
  */
 static bool is_hidden_from_outside(const struct gd_facts *f)
 {
@@ -88,7 +90,8 @@ static bool is_hidden_from_outside(const struct gd_facts *f)
 	if (computing && f->is_tree && f->cpu_per_block_s < TINY_TASK_S)
 		return true;
 	if (computing)
-		return f->gil_share < 0.5 && f->running <= SERIAL && f->in_futex >= 0.5;
+		return (f->gil_share < 0.5 || f->gil_takes_per_s >= YIELDS) &&
+		       f->running <= SERIAL && f->in_futex >= 0.5;
 	if (f->child >= 0.5 || (f->is_tree && f->sleeping >= 0.5))
 		return true;
 	/* One waits for the end of the others, as a rule. */
@@ -106,7 +109,7 @@ static bool is_one_lock(const struct gd_facts *f)
 /* It asks again after less than a quarter of a millisecond, all the time. */
 static bool is_spin(const struct gd_facts *f)
 {
-	return f->yields_per_s >= 4000 && f->computing + f->sleeping >= PURE &&
+	return f->yields_per_s >= YIELDS && f->computing + f->sleeping >= PURE &&
 	       f->running <= SERIAL;
 }
 

@@ -9,6 +9,7 @@
 #include "load_tree.h"
 #include <errno.h>
 #include <math.h>
+#include <stdio.h>
 #include <string.h>
 
 struct owner {
@@ -90,6 +91,17 @@ static uint32_t count_threads(const struct load *load, uint32_t image)
 	return found;
 }
 
+/* "3.11", as far as anybody looked; NULL: no memory. */
+static const char *version_of(const struct load *load, const struct gd_probed_image *image)
+{
+	unsigned int version = GD_PROBED_VERSION(image->flags);
+	char text[16] = "";
+
+	if (version)
+		snprintf(text, sizeof(text), "%u.%u", version >> 8, version & 0xff);
+	return gd_pool_text(load->pool, text, sizeof(text));
+}
+
 /* A process of an image that no agent woke in. */
 static int add_process(struct load *load, const struct gd_probed_image *image,
 		       struct gd_process_model **ret_process)
@@ -102,7 +114,8 @@ static int add_process(struct load *load, const struct gd_probed_image *image,
 	process->pid = image->pid;
 	process->ppid = image->ppid;
 	process->command = gd_pool_text(load->pool, image->command, sizeof(image->command));
-	process->script = process->runtime_version = "";
+	process->script = "";
+	process->runtime_version = version_of(load, image);
 	process->runtime = is_python ? "CPython" : "";
 	process->gil_state = is_python ? GD_GIL_UNKNOWN : GD_GIL_NONE;
 	process->has_no_agent = process->clock_is_tsc = true;
@@ -117,7 +130,7 @@ static int add_process(struct load *load, const struct gd_probed_image *image,
 	process->started_epoch_s = seconds(load->file->header->start_realtime_ns);
 	process->threads = gd_pool_alloc(load->pool, threads, sizeof(*process->threads));
 	*ret_process = process;
-	return process->command && process->threads ? 0 : -ENOMEM;
+	return process->command && process->threads && process->runtime_version ? 0 : -ENOMEM;
 }
 
 static struct gd_thread_model *add_thread(struct gd_process_model *process,

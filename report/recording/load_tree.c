@@ -76,11 +76,6 @@ int gd_load_probed_picture(const struct gd_file *file, uint64_t looks,
 		return err;
 	tree->samples = looks;
 	session->tree = tree;
-	if (session->process_count == 1) {
-		session->processes[0].joints = tree->joints;
-		session->processes[0].joint_count = tree->joint_count;
-		session->processes[0].samples = looks;
-	}
 	return 0;
 }
 

@@ -23,8 +23,4 @@ int gd_load_join_pipes(struct gd_session_model *session);
 int gd_load_probed_picture(const struct gd_file *file, uint64_t looks,
 			   struct gd_session_model *session);
 
-/* The same of the eBPF probe, which looked at all processes at once, where there is no agent. */
-int gd_load_probed_picture(const struct gd_file *file, uint64_t looks,
-			   struct gd_session_model *session);
-
 #endif

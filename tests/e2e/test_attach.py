@@ -51,6 +51,11 @@ AT_ONCE = {
         CLOCK + "signal.sigtimedwait([signal.SIGUSR1], 0.3)\nfor _ in range(os.cpu_count() + 1):\n    if os.fork() == 0:\n"
                 "        end = now() + 0.6\n        while now() < end: sum(range(500))\n        os._exit(0)\n"
                 "signal.pause()\n", "threads_running", 0.85 * os.cpu_count(), os.cpu_count()),
+    # One process does everything; the other one was looked at, too.
+    "a child computes, half of the time": (
+        CLOCK + "if os.fork() == 0:\n    while True:\n        end = now() + 0.04\n"
+                "        while now() < end: sum(range(500))\n        time.sleep(0.04)\nsignal.pause()\n",
+        "computing", 0.4, 0.6),
     "five at once, two thirds of the time": (
         CLOCK + "def ask():\n    a, b = socket.socketpair()\n"
                 "    a.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, struct.pack('ll', 0, 200000))\n"
@@ -111,7 +116,7 @@ class Attach(unittest.TestCase):
                 report = self.report(recording)
                 self.assertIn(report["verdict"]["class"], right)
                 self.assertEqual(report["recording"]["sources"], ["probe"])
-                self.assertEqual(report["processes"][0]["runtime"], {"name": "CPython", "version": None,
+                self.assertEqual(report["processes"][0]["runtime"], {"name": "CPython", "version": "%d.%d" % sys.version_info[:2],
                                                                      "gil": "on"})
                 self.assertIsNone(target.poll())
 
@@ -187,6 +192,18 @@ class Attach(unittest.TestCase):
         self.assertGreater(self.lines(report, "poll").get(7, 0), 0.4)  # in a child, by its own stack
         self.assertGreater(self.lines(report, "child").get(15, 0), 0.7)
         self.assertEqual(report["verdict"]["class"], "computing")
+
+    def test_children_that_come_and_go_leave_room_for_their_parent(self):
+        code = ("import os, time\ndef child(n): time.sleep(0.001) if n else None; n and child(n - 1)\n"
+                "print('up', flush=True)\ntime.sleep(0.5)\nfor _ in range(300):\n"
+                "    if os.fork() == 0: [child(n) for n in (3, 5, 7)]; os._exit(0)\n    os.wait()\n"
+                "def late(): time.sleep(0.7)\nlate()\n")
+        target = self.start([sys.executable, "-c", code])
+        target.stdout.readline()
+        recording, _ = self.record(target.pid)
+        lines = self.lines(self.report(recording), "sleep")
+        self.assertGreater(lines[8], 0.6)
+        self.assertLess(lines[8], 0.8)
 
     def test_a_cold_read_waits_for_a_file(self):
         code = ("import os, sys, time\nfile = os.open(sys.argv[1], os.O_RDONLY)\nprint('up', flush=True)\n"

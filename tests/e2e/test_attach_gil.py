@@ -1,6 +1,8 @@
 """gildiag record -p: the GIL of a process that nobody preloaded."""
+import collections
 import json
 import os
+import signal
 import subprocess
 import sys
 import tempfile
@@ -140,6 +142,28 @@ class Known(unittest.TestCase):
         main = [t for t in report["threads"] if t["tid"] == child["pid"]][0]
         self.assertGreater(main["classes"]["cpu_gil_s"], 0.9 * main["scheduler"]["on_cpu_s"])
         self.assertEqual(parent["runtime"]["name"], child["runtime"]["name"])
+
+    def test_a_child_that_becomes_another_program_holds_nothing(self):
+        """It is watched until then; the new program takes its GIL when nobody watches any more."""
+        wait = "import socket; a, b = socket.socketpair(); a.settimeout(0.3)\ntry: a.recv(1)\nexcept OSError: pass"
+        code = GATE + ("import os, time\nfor _ in range(6):\n    if os.fork() == 0:\n        time.sleep(0.2)\n"
+                       "        os.execv(sys.executable, [sys.executable, '-c', %r])\n"
+                       "for _ in range(6): os.wait()\n" % wait)
+        report, _ = watch(sys.executable, code)
+        states = collections.Counter(p["runtime"]["gil"] for p in report["processes"])
+        self.assertEqual(states, {"on": 7, "unknown": 6})
+        self.assertLess(sum(t["holding_gil_s"] or 0 for t in report["threads"]), 0.05)
+
+    def test_one_that_is_watched_late_computes_all_the_same(self):
+        """More children than are watched at once; one of them computes from its first drop on."""
+        code = GATE + ("import os, time\nfor _ in range(12):\n    if os.fork() == 0:\n        time.sleep(0.1); os._exit(0)\n"
+                       "if os.fork() == 0:\n    end = time.process_time() + 0.5\n"
+                       "    while time.process_time() < end: sum(range(1000))\n    time.sleep(0.05); os._exit(0)\n"
+                       "for _ in range(13): os.wait()\n")
+        report, _ = watch(sys.executable, code)
+        worker = max(report["threads"], key=lambda t: t["scheduler"]["on_cpu_s"])
+        self.assertGreater(worker["classes"]["cpu_gil_s"], 0.9 * worker["scheduler"]["on_cpu_s"])
+        self.assertLess(worker["classes"]["unseen_s"], 0.05)
 
     def test_what_is_executed_stays_unknown(self):
         code = GATE + "import subprocess, sys\nsubprocess.run([sys.executable, '-c', 'sum(range(10**7))'])\n"
@@ -301,6 +325,22 @@ class Unharmed(unittest.TestCase):
                 self.assertGreater(report["gil"]["takes"], 50)
                 self.assertEqual(report["probe"]["lost"]["gils"], 0)
         self.assertEqual(probed_bytes(self, target.pid), before)
+        out, _ = target.communicate(b"stop\n", timeout=60)
+        self.assertEqual((out, target.returncode), (b"[]\n", 7))
+
+    def test_a_killed_probe_leaves_nothing_behind(self):
+        target = start(sys.executable, self.CODE)
+        before = probed_bytes(self, target.pid)
+        target.stdin.write(b"go\n")
+        target.stdin.flush()
+        for _ in range(3):
+            with tempfile.TemporaryDirectory() as folder:
+                with probe.Probe(folder, more=("--present", str(target.pid))) as watching:
+                    watching.follow(target.pid)
+                    self.assertIn(b"\xcc", probed_bytes(self, target.pid))
+                    os.kill(watching.pid, signal.SIGKILL)
+                self.assertEqual(watching.code, -signal.SIGKILL)
+                self.assertEqual(probed_bytes(self, target.pid), before)
         out, _ = target.communicate(b"stop\n", timeout=60)
         self.assertEqual((out, target.returncode), (b"[]\n", 7))
 

@@ -56,7 +56,7 @@ static void test_what_a_thread_did(void **state)
 		struct gd_task task = task_of(&rows[i]);
 		struct gd_glance glance;
 
-		assert_true(glance_at(&task, INSTANT, &glance));
+		assert_true(glance_at(&task, false, INSTANT, &glance));
 		if (glance.does != rows[i].does)
 			fail_msg("%s: %d, not %d", rows[i].name, glance.does, rows[i].does);
 		assert_int_equal(glance.image, 3);
@@ -73,10 +73,10 @@ static void test_who_was_not_there(void **state)
 
 	(void)state;
 	task.sums.born_ns = INSTANT + 1;
-	assert_false(glance_at(&task, INSTANT, &glance));
+	assert_false(glance_at(&task, false, INSTANT, &glance));
 	task.sums.born_ns = 1;
 	task.sums.ended_ns = INSTANT + 1;
-	assert_false(glance_at(&task, INSTANT, &glance));
+	assert_false(glance_at(&task, false, INSTANT, &glance));
 }
 
 static void test_a_slot_knows_better(void **state)
@@ -86,8 +86,18 @@ static void test_a_slot_knows_better(void **state)
 
 	(void)state;
 	task.cause = GD_CAUSE_MUTEX;
-	assert_true(glance_at(&task, INSTANT, &glance));
+	assert_true(glance_at(&task, false, INSTANT, &glance));
 	assert_int_equal(glance.cause, GD_CAUSE_MUTEX);
+}
+
+static void test_a_switch_that_was_not_shown(void **state)
+{
+	struct gd_task task = task_of(&rows[5]); /* preempted, and on a CPU */
+	struct gd_glance glance;
+
+	(void)state;
+	assert_true(glance_at(&task, true, INSTANT, &glance));
+	assert_int_equal(glance.does, GD_DOES_RUN);
 }
 
 int main(void)
@@ -96,6 +106,7 @@ int main(void)
 		cmocka_unit_test(test_what_a_thread_did),
 		cmocka_unit_test(test_who_was_not_there),
 		cmocka_unit_test(test_a_slot_knows_better),
+		cmocka_unit_test(test_a_switch_that_was_not_shown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
