@@ -3,22 +3,15 @@
  * gildiag-probe: what the scheduler sees of a session's processes, by eBPF.  One per session,
  * started by gildiag; the only part that may need rights, which it gives up once it is attached.
  *
- *   gildiag-probe --session FOLDER   descriptor 0 is a socket: struct gd_order comes, struct
- *                                    gd_order_answer goes
- *     [--ring BYTES]                 of the buffer for events
- *     [--as UID]                     once it is attached it is that user, whose the folder is: it
- *                                    follows what its caller may have followed
- *     [--present PID]                it runs already and will be followed: watch its GIL, too; may be given
- *                                    several times
- *   gildiag-probe --abi              prints the recording's version
- *
- * It ends when all who hold the other end of the socket are gone, and prints nothing.
+ * See wishes.h for its arguments.  It ends when all who hold the other end of the socket are gone, and
+ * prints nothing.
  */
 #include "books.h"
 #include "follow.h"
 #include "looks.h"
 #include "probe_file.h"
 #include "rights.h"
+#include "wishes.h"
 #include <clock.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -26,30 +19,17 @@
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #define MS 1000000ull
 
-#define WAKE_NS    (100 * MS) /* for events; the kernel wakes us where they come faster */
-#define STORE_NS   (10000 * MS)
-#define RING_BYTES (8u << 20) /* the ends of 4 000 threads */
-#define RING_MIN   4096u
-#define RING_MAX   (64u << 20)
+#define WAKE_NS  (100 * MS) /* for events; the kernel wakes us where they come faster */
+#define STORE_NS (10000 * MS)
 
 #define CONTROL 0
-
-#define OWN_UID ~0u
-
-struct wishes {
-	const char *folder;
-	uint32_t ring_bytes;
-	uint32_t uid;                    /* whom it becomes; OWN_UID: it stays who it is */
-	int32_t present[GD_PRESENT_MAX]; /* that run already and will be followed */
-	size_t present_count;
-};
 
 struct probe {
 	struct gd_attached attached;
@@ -215,7 +195,7 @@ static int can_read_tables(void *arg)
 				   values);
 }
 
-static int start(struct probe *probe, const struct wishes *wishes, struct gd_diag *diag)
+static int start(struct probe *probe, const struct gd_wishes *wishes, struct gd_diag *diag)
 {
 	int err;
 
@@ -228,7 +208,7 @@ static int start(struct probe *probe, const struct wishes *wishes, struct gd_dia
 	for (size_t i = 0; i < wishes->present_count; i++)
 		gd_present_add(&probe->attached, wishes->present[i], probe->owner,
 			       &probe->presents);
-	if (wishes->uid != OWN_UID)
+	if (wishes->uid != GD_OWN_UID)
 		err = gd_rights_become(wishes->uid);
 	if (!err)
 		err = gd_rights_drop(can_read_tables, probe);
@@ -248,40 +228,21 @@ static int start(struct probe *probe, const struct wishes *wishes, struct gd_dia
 	return 0;
 }
 
-/* Of the ring: a power of two; 0: not to be had. */
-static uint32_t parse_ring(const char *text)
+/* A descriptor or two for each forked process. */
+static void allow_many_files(void)
 {
-	char *end;
-	unsigned long bytes = strtoul(text, &end, 10);
+	struct rlimit limit;
 
-	return *text && !*end && bytes >= RING_MIN && bytes <= RING_MAX && !(bytes & (bytes - 1))
-		       ? (uint32_t)bytes
-		       : 0;
-}
-
-static bool parse(int argc, char **argv, struct wishes *ret_wishes)
-{
-	*ret_wishes = (struct wishes){ .ring_bytes = RING_BYTES, .uid = OWN_UID };
-	for (int i = 1; i + 1 < argc; i += 2) {
-		if (strcmp(argv[i], "--session") == 0)
-			ret_wishes->folder = argv[i + 1];
-		else if (strcmp(argv[i], "--ring") == 0)
-			ret_wishes->ring_bytes = parse_ring(argv[i + 1]);
-		else if (strcmp(argv[i], "--as") == 0)
-			ret_wishes->uid = (uint32_t)strtoul(argv[i + 1], NULL, 10);
-		else if (strcmp(argv[i], "--present") == 0 &&
-			 ret_wishes->present_count < GD_PRESENT_MAX)
-			ret_wishes->present[ret_wishes->present_count++] = atoi(argv[i + 1]);
-		else
-			return false;
+	if (getrlimit(RLIMIT_NOFILE, &limit) == 0) {
+		limit.rlim_cur = limit.rlim_max;
+		setrlimit(RLIMIT_NOFILE, &limit);
 	}
-	return argc % 2 && ret_wishes->folder && ret_wishes->ring_bytes;
 }
 
 int main(int argc, char **argv)
 {
 	static struct probe probe;
-	struct wishes wishes;
+	struct gd_wishes wishes;
 	struct gd_diag diag = { "" };
 	int err;
 
@@ -289,10 +250,11 @@ int main(int argc, char **argv)
 		printf("%d.%d\n", GD_ABI_MAJOR, GD_ABI_MINOR);
 		return 0;
 	}
-	if (!parse(argc, argv, &wishes)) {
+	if (!gd_wishes_parse(argc, argv, &wishes)) {
 		fprintf(stderr, "gildiag-probe is started by gildiag\n");
 		return 2;
 	}
+	allow_many_files();
 	setsid(); /* a Ctrl-C is meant for the target */
 	signal(SIGINT, SIG_IGN);
 	signal(SIGHUP, SIG_IGN);
