@@ -14,6 +14,7 @@
  * exit code tells nobody anything: what it could not do is in the recording.
  */
 #include "clock.h"
+#include "jitter.h"
 #include "kernel.h"
 #include "machine.h"
 #include "on_cpu.h"
@@ -288,15 +289,6 @@ static void accept_all(struct sampler *sampler)
 
 /* ---- Instants -------------------------------------------------------------------------------- */
 
-static uint64_t draw(struct sampler *sampler)
-{
-	sampler->random ^= sampler->random << 13;
-	sampler->random ^= sampler->random >> 7;
-	sampler->random ^= sampler->random << 17;
-	return sampler->random;
-}
-
-/* Jitter of half a period to either side: no rhythm of the target's can hide from it. */
 static void plan(struct sampler *sampler, uint64_t now_ns)
 {
 	uint64_t period = now_ns - sampler->started_ns > LATER_NS ? PERIOD_LATER_NS : PERIOD_NS;
@@ -306,7 +298,7 @@ static void plan(struct sampler *sampler, uint64_t now_ns)
 		slots += gd_target_slots(target) + TARGET_IN_SLOTS;
 	if (slots > MANY_SLOTS)
 		period = 4 * PERIOD_LATER_NS;
-	sampler->next_ns += period / 2 + draw(sampler) % period;
+	sampler->next_ns += gd_jitter_period(&sampler->random, period);
 	if (sampler->next_ns < now_ns)
 		sampler->next_ns = now_ns + period / 2; /* we were kept off the CPU */
 }
@@ -326,9 +318,10 @@ static void look_at(struct sampler *sampler, struct gd_target *target, uint64_t 
 	uint64_t ticks = gd_target_ticks(target);
 	double rate = ticks_per_ns(target, ticks, now_ns);
 	double late = (double)(now_ns - sampler->next_ns) * rate;
-	struct gd_on_cpu_when when = {
-		.now_ns = now_ns, .now_ticks = ticks, .ticks_per_ns = rate, .random = draw(sampler)
-	};
+	struct gd_on_cpu_when when = { .now_ns = now_ns,
+				       .now_ticks = ticks,
+				       .ticks_per_ns = rate,
+				       .random = gd_jitter_draw(&sampler->random) };
 	struct gd_joint_world world = { gd_on_cpu_ask, gd_tree_is_pipe_followed, gd_tree_has_child,
 					&sampler->tree };
 	struct gd_picture picture;

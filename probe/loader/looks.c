@@ -2,6 +2,7 @@
 /* As the sampler's joint picture, by other eyes: what lies behind a lock they do not see. */
 #include "looks.h"
 #include <clock.h>
+#include <jitter.h>
 #include <stdlib.h>
 
 #define MS 1000000ull
@@ -24,22 +25,13 @@ struct process_picture {
 
 /* ---- When ------------------------------------------------------------------------------------ */
 
-static uint64_t draw(struct gd_looks *looks)
-{
-	looks->random ^= looks->random << 13;
-	looks->random ^= looks->random >> 7;
-	looks->random ^= looks->random << 17;
-	return looks->random;
-}
-
-/* Jitter of half a period to either side. */
 static void plan(struct gd_looks *looks, uint64_t now_ns)
 {
 	uint64_t period = now_ns - looks->started_ns > LATER_NS ? PERIOD_LATER_NS : PERIOD_NS;
 
 	if (period < SHARE * looks->cost_ns)
 		period = SHARE * looks->cost_ns;
-	looks->next_ns += period / 2 + draw(looks) % period;
+	looks->next_ns += gd_jitter_period(&looks->random, period);
 	if (looks->next_ns < now_ns)
 		looks->next_ns = now_ns + period / 2; /* we were kept off the CPU */
 }
