@@ -134,8 +134,8 @@ uint64_t gd_attach_count(const struct gd_attached *attached, uint32_t what)
 /* What it writes are rows of row_bytes, at most ROW_BYTES_MAX. */
 #define ROW_BYTES_MAX sizeof(struct gd_task)
 
-static int read_rows(const struct bpf_link *link, size_t row_bytes,
-		     void (*visit)(const void *row, void *arg), void *arg)
+static int read_rows(const struct bpf_link *link, size_t row_bytes, gd_attach_row_fn *visit,
+		     void *arg)
 {
 	gd_autoclose int fd = bpf_iter_create(bpf_link__fd(link));
 	_Alignas(uint64_t) char rows[16 * ROW_BYTES_MAX];
@@ -155,42 +155,16 @@ static int read_rows(const struct bpf_link *link, size_t row_bytes,
 	return n < 0 ? -errno : 0;
 }
 
-struct task_visit {
-	gd_attach_task_fn *visit;
-	void *arg;
-};
-
-static void visit_task(const void *row, void *arg)
+int gd_attach_visit(const struct gd_attached *attached, gd_attach_row_fn *visit, void *arg)
 {
-	const struct task_visit *visit = arg;
-
-	visit->visit(row, visit->arg);
-}
-
-int gd_attach_visit(const struct gd_attached *attached, gd_attach_task_fn *visit, void *arg)
-{
-	return read_rows(attached->dump, sizeof(struct gd_task), visit_task,
-			 &(struct task_visit){ visit, arg });
-}
-
-struct glance_visit {
-	gd_attach_glance_fn *visit;
-	void *arg;
-};
-
-static void visit_glance(const void *row, void *arg)
-{
-	const struct glance_visit *visit = arg;
-
-	visit->visit(row, visit->arg);
+	return read_rows(attached->dump, sizeof(struct gd_task), visit, arg);
 }
 
 int gd_attach_glance(const struct gd_attached *attached, uint64_t instant_ns,
-		     gd_attach_glance_fn *visit, void *arg)
+		     gd_attach_row_fn *visit, void *arg)
 {
 	attached->skeleton->bss->gd_instant_ns = instant_ns;
-	return read_rows(attached->glance, sizeof(struct gd_glance), visit_glance,
-			 &(struct glance_visit){ visit, arg });
+	return read_rows(attached->glance, sizeof(struct gd_glance), visit, arg);
 }
 
 static void visit_nothing(const void *row, void *arg)

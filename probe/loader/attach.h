@@ -56,15 +56,13 @@ void gd_reader_close(struct gd_reader *reader);
 /* False: it cannot be read, or is not followed (any more) as that image. */
 bool gd_reader_read(const struct gd_reader *reader, uint64_t address, void *buf, size_t size_bytes);
 
-typedef void gd_attach_task_fn(const struct gd_task *task, void *arg);
+typedef void gd_attach_row_fn(const void *row, void *arg);
 
-/* Calls visit for each followed thread that lives. */
-int gd_attach_visit(const struct gd_attached *attached, gd_attach_task_fn *visit, void *arg);
+/* Calls visit with the struct gd_task of each followed thread that lives. */
+int gd_attach_visit(const struct gd_attached *attached, gd_attach_row_fn *visit, void *arg);
 
-typedef void gd_attach_glance_fn(const struct gd_glance *glance, void *arg);
-
-/* The same with what each did at an instant that has just passed. */
+/* The same with the struct gd_glance of what it did at an instant that has just passed. */
 int gd_attach_glance(const struct gd_attached *attached, uint64_t instant_ns,
-		     gd_attach_glance_fn *visit, void *arg);
+		     gd_attach_row_fn *visit, void *arg);
 
 #endif

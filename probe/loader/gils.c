@@ -10,7 +10,6 @@
 #include <errno.h>
 #include <runtime/cpython_gil.h>
 #include <stdlib.h>
-#include <string.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 

@@ -13,7 +13,6 @@
 #define SHARE           100      /* of a CPU one of so many parts at most */
 #define LATE_NS         (1 * MS) /* what a thread did longer ago the kernel has forgotten */
 
-#define GLANCES_MAX  65536
 #define PICTURES_MAX 4096
 
 /* Of one process. */
@@ -82,11 +81,9 @@ static bool is_inside(const struct gd_books *books, const struct gd_glance *glan
 	return false;
 }
 
-/* Who waits in poll, or reads what may be anything, may wait for an answer or for work. */
-static bool is_doubtful(uint8_t cause)
+static bool is_named(uint8_t cause)
 {
-	return cause <= GD_CAUSE_CPU_FREE || cause == GD_CAUSE_POLL || cause == GD_CAUSE_OTHER ||
-	       cause >= GD_CAUSE_COUNT;
+	return cause > GD_CAUSE_CPU_FREE && cause < GD_CAUSE_COUNT && !GD_PROBED_IS_DOUBTFUL(cause);
 }
 
 static void add_thread(struct process_picture *process, const struct gd_glance *glance,
@@ -102,7 +99,7 @@ static void add_thread(struct process_picture *process, const struct gd_glance *
 		gd_picture_add_computing(picture, GD_ON_CPU, holds, holds);
 	else if (glance->does == GD_DOES_QUEUE)
 		gd_picture_add_computing(picture, GD_STARVED, holds, holds);
-	else if (is_doubtful(cause))
+	else if (!is_named(cause))
 		gd_picture_add_computing(picture, GD_BLOCKED, holds, holds);
 	else
 		gd_picture_add_waiting(picture, cause,
@@ -124,13 +121,22 @@ static void store(struct gd_looks *looks)
 	looks->count++;
 }
 
-static void add_glance(const struct gd_glance *glance, void *arg)
-{
-	struct gd_rows *glances = arg;
-	struct gd_glance *row = gd_rows_add(glances, sizeof(*row), GLANCES_MAX);
+/* A look that is being taken. */
+struct taking {
+	struct gd_looks *looks;
+	const struct gd_books *books;
+	const struct gd_presents *presents;
+};
 
-	if (row)
-		*row = *glance;
+static void add_glance(const void *row, void *arg)
+{
+	const struct gd_glance *glance = row;
+	const struct taking *taking = arg;
+	struct process_picture *process =
+		picture_of(taking->looks, taking->presents, glance->image);
+
+	if (process)
+		add_thread(process, glance, taking->books);
 }
 
 void gd_looks_take(const struct gd_attached *attached, const struct gd_books *books,
@@ -138,23 +144,14 @@ void gd_looks_take(const struct gd_attached *attached, const struct gd_books *bo
 {
 	uint64_t cpu_ns = gd_clock_ns(CLOCK_THREAD_CPUTIME_ID);
 	uint64_t now_ns = gd_clock_ns(CLOCK_MONOTONIC), instant_ns = looks->next_ns;
-	const struct gd_glance *rows;
+	struct taking taking = { looks, books, presents };
 
 	if (instant_ns + LATE_NS < now_ns)
 		instant_ns = now_ns - LATE_NS;
-	looks->glances.count = looks->pictures.count = 0;
-	if (gd_attach_glance(attached, instant_ns, add_glance, &looks->glances) == 0 &&
-	    looks->glances.count) {
-		rows = looks->glances.rows;
-		for (size_t i = 0; i < looks->glances.count; i++) {
-			struct process_picture *process =
-				picture_of(looks, presents, rows[i].image);
-
-			if (process)
-				add_thread(process, &rows[i], books);
-		}
+	looks->pictures.count = 0;
+	if (gd_attach_glance(attached, instant_ns, add_glance, &taking) == 0 &&
+	    looks->pictures.count)
 		store(looks);
-	}
 	looks->planned_ns = looks->next_ns;
 	looks->cost_ns = gd_clock_ns(CLOCK_THREAD_CPUTIME_ID) - cpu_ns;
 	plan(looks, gd_clock_ns(CLOCK_MONOTONIC));
@@ -162,6 +159,5 @@ void gd_looks_take(const struct gd_attached *attached, const struct gd_books *bo
 
 void gd_looks_free(struct gd_looks *looks)
 {
-	free(looks->glances.rows);
 	free(looks->pictures.rows);
 }

@@ -16,8 +16,7 @@ struct gd_looks {
 	uint64_t cost_ns;             /* CPU that it took */
 	uint64_t random;
 	uint64_t count;
-	struct gd_rows glances;  /* struct gd_glance: of one look, as are */
-	struct gd_rows pictures; /* those of each process */
+	struct gd_rows pictures; /* of each process, in one look */
 	struct gd_section section;
 	struct gd_joint cells[GD_JOINT_CAPACITY];
 };

@@ -37,7 +37,6 @@ struct probe {
 	struct gd_presents presents;
 	struct gd_python_stacks stacks;
 	struct gd_looks looks; /* where no agent is */
-	bool looks_at_all;
 	int folder;
 	uint32_t owner; /* whose processes it may follow; ~0: anybody's */
 	uint64_t attached_ns, store_ns;
@@ -148,9 +147,15 @@ static bool take_orders(struct probe *probe)
 
 /* ---- The loop -------------------------------------------------------------------------------- */
 
+/* Elsewhere the sampler does. */
+static bool looks(const struct probe *probe)
+{
+	return probe->presents.count > 0;
+}
+
 static uint64_t wait_ns(const struct probe *probe)
 {
-	uint64_t ns = probe->looks_at_all ? gd_looks_wait_ns(&probe->looks) : WAKE_NS;
+	uint64_t ns = looks(probe) ? gd_looks_wait_ns(&probe->looks) : WAKE_NS;
 
 	return ns < WAKE_NS ? ns : WAKE_NS;
 }
@@ -162,13 +167,13 @@ static void run(struct probe *probe)
 				   .events = POLLIN } };
 	bool goes_on = true;
 
-	if (probe->looks_at_all)
+	if (looks(probe))
 		gd_looks_begin(&probe->looks);
 	while (goes_on) {
 		struct timespec timeout = { 0, (long)wait_ns(probe) };
 
 		ppoll(fds, 2, &timeout, NULL);
-		if (probe->looks_at_all && gd_looks_wait_ns(&probe->looks) == 0)
+		if (looks(probe) && gd_looks_wait_ns(&probe->looks) == 0)
 			gd_looks_take(&probe->attached, &probe->books, &probe->presents,
 				      &probe->looks);
 		if (fds[0].revents)
@@ -200,7 +205,6 @@ static int start(struct probe *probe, const struct gd_wishes *wishes, struct gd_
 	int err;
 
 	probe->owner = gd_rights_owner();
-	probe->looks_at_all = wishes->present_count > 0;
 	err = gd_attach(probe->owner, wishes->ring_bytes, wishes->present_count > 0, on_event,
 			probe, &probe->attached, diag);
 	if (err)

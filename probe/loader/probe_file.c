@@ -132,8 +132,9 @@ static void add_thread(struct content *content, uint32_t image,
 	add_causes(content, (uint32_t)content->threads.count - 1, thread->sums.causes);
 }
 
-static void add_living(const struct gd_task *task, void *arg)
+static void add_living(const void *row, void *arg)
 {
+	const struct gd_task *task = row;
 	struct content *content = arg;
 	struct gd_ended_thread thread = { .tid = task->tid, .threads = 1, .sums = task->sums };
 	struct gd_task *copy = gd_rows_add(&content->tasks, sizeof(*copy), ROWS_MAX);

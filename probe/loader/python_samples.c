@@ -104,8 +104,9 @@ static bool note_hanging(struct gd_python_stacks *stacks, const struct gd_task *
 	return hanging != NULL;
 }
 
-static void confirm(const struct gd_task *task, void *arg)
+static void confirm(const void *row, void *arg)
 {
+	const struct gd_task *task = row;
 	struct walked *walked = arg;
 	struct hanging *rows = walked->hanging.rows;
 

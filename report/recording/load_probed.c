@@ -52,17 +52,14 @@ static struct gd_process_model *find_process(const struct load *load,
 	return NULL;
 }
 
-/*
- * Who waits in poll, or reads what may be anything, may wait for an answer or for work: without an
- * agent nobody knows.  Such time stays unseen.
- */
+/* Such time stays unseen. */
 static void doubt(struct gd_scheduled *scheduled)
 {
-	static const unsigned int doubtful[] = { GD_CAUSE_POLL, GD_CAUSE_OTHER };
-
-	for (size_t i = 0; i < sizeof(doubtful) / sizeof(doubtful[0]); i++) {
-		scheduled->explained_s[0] += scheduled->explained_s[doubtful[i]];
-		scheduled->explained_s[doubtful[i]] = 0;
+	for (unsigned int cause = 0; cause < GD_CAUSE_COUNT; cause++) {
+		if (!GD_PROBED_IS_DOUBTFUL(cause))
+			continue;
+		scheduled->explained_s[0] += scheduled->explained_s[cause];
+		scheduled->explained_s[cause] = 0;
 	}
 }
 
