@@ -9,12 +9,18 @@
 
 char LICENSE[] SEC("license") = "Dual MIT/GPL";
 
-/*
- * Inline: registers saved cost everybody else less than a call and its return, which some machines
- * make slow on purpose (SRSO, retbleed), cost the target.
- */
-static __always_inline int switch_followed(void *ctx, _Bool preempted, struct task_struct *prev,
-					   struct task_struct *next)
+/* What follows up a hit: a program of its own, so that everybody else pays for no register saved. */
+#define FOLLOW_UP(name, program)                                                                   \
+	struct {                                                                                   \
+		__uint(type, BPF_MAP_TYPE_PROG_ARRAY);                                             \
+		__uint(max_entries, 1);                                                            \
+		__uint(key_size, sizeof(__u32));                                                   \
+		__array(values, int(void *));                                                      \
+	} name SEC(".maps") = { .values = { [0] = (void *)&(program) } }
+
+SEC("tp_btf/sched_switch")
+int BPF_PROG(gd_switch_followed, _Bool preempted, struct task_struct *prev,
+	     struct task_struct *next)
 {
 	struct gd_task *rec = find(prev);
 	__u64 now = bpf_ktime_get_ns();
@@ -27,7 +33,8 @@ static __always_inline int switch_followed(void *ctx, _Bool preempted, struct ta
 	return 0;
 }
 
-static __always_inline int wake_followed(struct task_struct *task)
+SEC("tp_btf/sched_waking")
+int BPF_PROG(gd_wake_followed, struct task_struct *task)
 {
 	struct gd_task *rec = find_marked(task);
 
@@ -36,11 +43,14 @@ static __always_inline int wake_followed(struct task_struct *task)
 	return 0;
 }
 
+FOLLOW_UP(gd_after_switch, gd_switch_followed);
+FOLLOW_UP(gd_after_waking, gd_wake_followed);
+
 SEC("tp_btf/sched_switch")
 int BPF_PROG(gd_on_switch, _Bool preempted, struct task_struct *prev, struct task_struct *next)
 {
 	if (mark_of(prev->tgid) | mark_of(next->tgid))
-		switch_followed(ctx, preempted, prev, next);
+		bpf_tail_call_static(ctx, &gd_after_switch, 0);
 	return 0;
 }
 
@@ -48,7 +58,7 @@ SEC("tp_btf/sched_waking")
 int BPF_PROG(gd_on_waking, struct task_struct *task)
 {
 	if (mark_of(task->tgid))
-		wake_followed(task);
+		bpf_tail_call_static(ctx, &gd_after_waking, 0);
 	return 0;
 }
 

@@ -79,6 +79,8 @@ int gd_attach(uint32_t owner, uint32_t ring_bytes, bool has_stacks, ring_buffer_
 	attached.skeleton->rodata->gd_owner = owner;
 	attached.skeleton->rodata->gd_has_stacks = has_stacks;
 	attached.skeleton->rodata->gd_marks_are_exact = has_small_pids();
+	bpf_program__set_autoattach(attached.skeleton->progs.gd_switch_followed, false);
+	bpf_program__set_autoattach(attached.skeleton->progs.gd_wake_followed, false);
 	bpf_program__set_autoattach(attached.skeleton->progs.gd_adopt, false);
 	bpf_program__set_autoattach(attached.skeleton->progs.gd_dump, false);
 	bpf_program__set_autoattach(attached.skeleton->progs.gd_read, false);
