@@ -50,6 +50,19 @@ static inline long gd_syscall6(long n, long a, long b, long c, long d, long e, l
 #define gd_syscall(...) GD_SYSCALL_(__VA_ARGS__, 0, 0, 0, 0, 0, 0, 0)
 
 /*
+ * Defines a function that does nothing, for a uprobe: on a nop of one byte it costs least, and the
+ * longer ones that Linux 6.18 makes calls of overwrite the red zone.
+ */
+#define GD_ARCH_PROBE_POINT(name)                                                                  \
+	__asm__(".text\n"                                                                          \
+		".globl " #name "\n"                                                               \
+		".protected " #name "\n"                                                           \
+		".type " #name ", @function\n" #name ":\n"                                         \
+		"	.byte 0x90\n"                                                                    \
+		"	ret\n"                                                                           \
+		".size " #name ", . - " #name "\n")
+
+/*
  * Adds to two neighbouring words at once; they are aligned to 16 bytes.  gcc would call libatomic
  * for this, and the agent links libc only.
  */

@@ -4,9 +4,8 @@
  * Entries are never removed: a lock that dies leaves its row to the next one of its kind at its
  * address.
  */
-#include "lock.h"
 #include "clock.h"
-#include "site.h"
+#include "lock_sums.h"
 #include <sys/mman.h>
 
 #define INDEX_SIZE  (2 * GD_LOCK_CAPACITY) /* at most half full */
@@ -120,90 +119,6 @@ struct gd_lock *gd_lock_arrive(uintptr_t key, uint16_t cause, uint64_t now)
 	return row;
 }
 
-static void raise_to(uint64_t *max, uint64_t value)
-{
-	uint64_t seen = __atomic_load_n(max, __ATOMIC_RELAXED);
-
-	while (value > seen && !__atomic_compare_exchange_n(max, &seen, value, true,
-							    __ATOMIC_RELAXED, __ATOMIC_RELAXED))
-		;
-}
-
-static void add_to(uint64_t *sum, uint64_t value)
-{
-	__atomic_fetch_add(sum, value, __ATOMIC_RELAXED);
-}
-
-static void add_blame(const struct gd_lock_holders *holders, unsigned int i, uint64_t blame,
-		      uint64_t times, uint64_t hold)
-{
-	add_to(&holders->list[i].blame, blame);
-	add_to(&holders->list[i].times, times);
-	add_to(&holders->holds[i], hold);
-}
-
-/*
- * The site's entry; the first ones to come find one.  count - 1, the one for all others: none, or
- * it is not known: whoever came next would take that entry over, with its blame.
- */
-static unsigned int find_holder(const struct gd_lock_holders *holders, uint64_t site)
-{
-	unsigned int i = site ? 0 : holders->count - 1;
-
-	for (; i < holders->count - 1; i++) {
-		uint64_t seen = 0;
-
-		if (__atomic_compare_exchange_n(&holders->list[i].site, &seen, site, false,
-						__ATOMIC_RELAXED, __ATOMIC_RELAXED) ||
-		    seen == site)
-			break;
-	}
-	return i;
-}
-
-/*
- * All entries are taken: the one with the least blame makes room if it has less than the new one
- * brings, and joins the others.  Who comes at the same moment may be added to the wrong one, once.
- */
-static unsigned int displace(const struct gd_lock_holders *holders, uint64_t site, uint64_t blame)
-{
-	unsigned int others = holders->count - 1, least = 0;
-	struct gd_lock_holder *entry;
-	uint64_t seen;
-
-	for (unsigned int i = 1; i < others; i++)
-		if (holders->list[i].blame < holders->list[least].blame)
-			least = i;
-	entry = &holders->list[least];
-	seen = __atomic_load_n(&entry->site, __ATOMIC_RELAXED);
-	__atomic_store_n(&holders->list[others].site, GD_SITE_OTHERS, __ATOMIC_RELAXED);
-	if (!site || entry->blame >= blame ||
-	    !__atomic_compare_exchange_n(&entry->site, &seen, site, false, __ATOMIC_RELAXED,
-					 __ATOMIC_RELAXED))
-		return others;
-	add_blame(holders, others, __atomic_exchange_n(&entry->blame, 0, __ATOMIC_RELAXED),
-		  __atomic_exchange_n(&entry->times, 0, __ATOMIC_RELAXED),
-		  __atomic_exchange_n(&holders->holds[least], 0, __ATOMIC_RELAXED));
-	return least;
-}
-
-void gd_lock_blame(const struct gd_lock_holders *holders, uint64_t site, uint64_t blame,
-		   uint64_t hold)
-{
-	unsigned int i = find_holder(holders, site);
-
-	if (i == holders->count - 1)
-		i = displace(holders, site, blame);
-	add_blame(holders, i, blame, 1, hold);
-}
-
-static void blame_site(struct gd_lock *row, uint64_t site, uint64_t blame, uint64_t hold)
-{
-	struct gd_lock_holders holders = { row->holders, row->holder_hold, GD_LOCK_HOLDERS };
-
-	gd_lock_blame(&holders, site, blame, hold);
-}
-
 /*
  * A condition and a barrier have no holder that a time-out could be blamed on.  A semaphore may be
  * given back without a look at the table: from now on it is looked at.
@@ -235,7 +150,7 @@ void gd_lock_leave(struct gd_lock *row, uint64_t arrived, uint64_t now, enum gd_
 	raise_to(&row->wait_max, waited);
 	waker = end == GD_LOCK_OBTAINED ? __atomic_load_n(&row->waker, __ATOMIC_RELAXED) : 0;
 	if (waker)
-		blame_site(row, waker, waited, 0);
+		gd_lock_blame_site(row, waker, waited, 0);
 }
 
 void gd_lock_abandon(struct gd_local *self, uint64_t now)
@@ -251,87 +166,6 @@ uint64_t gd_lock_accrued(struct gd_lock *row, uint64_t now, uint64_t *ret_count)
 	gd_arch_read_pair(&row->queue, &count, &arrivals);
 	*ret_count = count;
 	return count * now - arrivals;
-}
-
-/* ---- Releases -------------------------------------------------------------------------------- */
-
-/* Who lets others go without having acquired it; a mutex has a holder always, seen or not. */
-static bool is_signal(const struct gd_lock *row, const struct gd_held *held)
-{
-	return !held->key && row->cause != GD_CAUSE_MUTEX && row->cause != GD_CAUSE_RWLOCK;
-}
-
-struct gd_release gd_lock_release(struct gd_local *self, uintptr_t key, uint16_t cause,
-				  uintptr_t returns_to)
-{
-	struct gd_lock *row = gd_lock_find(key, cause);
-	struct gd_release release = { .row = row };
-
-	if (!gd_lock_give(self, key, &release.held))
-		release.held.key = 0;
-	if (!row)
-		return release;
-	release.now = gd_ticks();
-	release.accrued = gd_lock_accrued(row, release.now, &release.waiters);
-	if (__atomic_load_n(&row->given_up, __ATOMIC_RELAXED))
-		release.given_up = __atomic_exchange_n(&row->given_up, 0, __ATOMIC_RELAXED);
-	if (row->cause == GD_CAUSE_SEM || row->cause == GD_CAUSE_COND)
-		__atomic_store_n(&row->waker,
-				 is_signal(row, &release.held) && release.waiters
-					 ? gd_site_here(self, returns_to)
-					 : 0,
-				 __ATOMIC_RELAXED);
-	if (!release.waiters && (!release.given_up || is_signal(row, &release.held)))
-		release.row = NULL;
-	return release;
-}
-
-/* What others waited during this hold: those that came meanwhile, and all of it for the others. */
-static uint64_t blame_of_hold(const struct gd_release *release, uint64_t hold)
-{
-	uint64_t waited = release->accrued + release->given_up;
-	uint64_t all = hold * release->waiters;
-
-	if (release->held.accrued == GD_LOCK_UNKNOWN)
-		return (release->accrued < all ? release->accrued : all) + release->given_up;
-	return waited > release->held.accrued ? waited - release->held.accrued : 0;
-}
-
-/* The last to arrive at a barrier ends all the waits at once; others are blamed by who they wake. */
-static void book_signal(struct gd_local *self, const struct gd_release *release,
-			uintptr_t returns_to)
-{
-	struct gd_lock *row = release->row;
-
-	add_to(&row->posted, 1);
-	if (row->cause == GD_CAUSE_BARRIER)
-		blame_site(row, gd_site_here(self, returns_to), release->accrued, 0);
-}
-
-void gd_lock_released(struct gd_local *self, const struct gd_release *release, uintptr_t returns_to)
-{
-	struct gd_lock *row = release->row;
-	uint64_t hold;
-
-	if (!row)
-		return;
-	self->slot->wakes++;
-	if (is_signal(row, &release->held)) {
-		book_signal(self, release, returns_to);
-		return;
-	}
-	add_to(&row->released, 1);
-	if (!release->held.key) {
-		add_to(&row->unbounded, 1);
-		blame_site(row, gd_site_here(self, returns_to),
-			   release->accrued + release->given_up, 0);
-		return;
-	}
-	hold = release->now - release->held.taken;
-	add_to(&row->hold, hold);
-	raise_to(&row->hold_max, hold);
-	blame_site(row, gd_site_here(self, release->held.returns_to), blame_of_hold(release, hold),
-		   hold);
 }
 
 void gd_lock_reset(void)

@@ -87,7 +87,8 @@ GD_ASSERT_SIZE(gd_file_header, 64);
 #define GD_SECTION_PROBED_GILS        20
 #define GD_SECTION_PROBED_GIL_THREADS 21
 #define GD_SECTION_PROBED_SAMPLES     22
-#define GD_SECTION_COUNT              23 /* one more than the last kind */
+#define GD_SECTION_PROBED_HOLDS       23
+#define GD_SECTION_COUNT              24 /* one more than the last kind */
 
 /* Writer: the agent, but JOINT's used and lost: the sampler. */
 struct gd_section {

@@ -19,6 +19,7 @@
 #define GD_PROBED_LOST_STACKS  4
 #define GD_PROBED_LOST_GILS    5 /* GILs, or threads at one, beyond the tables: not split by it */
 #define GD_PROBED_LOST_SAMPLES 6 /* Python stacks beyond the tables, or whose names were gone */
+#define GD_PROBED_LOST_HOLDS   7 /* holds that the agent told of and that have no row */
 #define GD_PROBED_LOST_COUNT   8
 
 struct gd_probed {
@@ -40,8 +41,8 @@ struct gd_probed {
 	/* Blocks by what for that are too little of the whole for a row: the threads' sums have them. */
 	uint64_t small_waits; /* that there were rows for */
 	uint64_t small_waits_ns;
-	uint64_t looks; /* joint instants taken: GD_SECTION_JOINT */
-	uint64_t reserved;
+	uint64_t looks;      /* joint instants taken: GD_SECTION_JOINT */
+	uint64_t sees_holds; /* the agent tells when holds end: GD_SECTION_PROBED_HOLDS */
 };
 GD_ASSERT_SIZE(gd_probed, 192);
 
@@ -138,6 +139,22 @@ struct gd_probed_wait {
 	uint64_t blocked_ns_max;
 };
 GD_ASSERT_SIZE(gd_probed_wait, 56);
+
+/*
+ * Holds of a lock that others waited for, where an agent told when each ended: what the holder's
+ * thread did meanwhile.
+ */
+struct gd_probed_hold {
+	uint32_t image;
+	uint32_t cause;  /* of the waits for it: GD_CAUSE_* */
+	uint64_t object; /* the lock */
+	uint64_t holds;
+	uint64_t hold_ns;
+	uint64_t split_ns; /* of it: this is what the next two are of, the rest lies too far back */
+	uint64_t cpu_ns;
+	uint64_t queued_ns; /* for a CPU; what is left, the holder was blocked */
+};
+GD_ASSERT_SIZE(gd_probed_hold, 56);
 
 #define GD_PROBED_STACK_DEPTH 32
 

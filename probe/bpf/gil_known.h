@@ -3,6 +3,7 @@
 #ifndef GD_BPF_GIL_KNOWN_H
 #define GD_BPF_GIL_KNOWN_H
 
+#include "clocks.h"
 #include "gil_tables.h"
 
 /* struct _gil_runtime_state from gil->cond, x86-64 glibc (3.7 to 3.15). */
@@ -51,26 +52,6 @@ static __always_inline _Bool is_drop(__u64 cond)
 }
 
 /* ---- Clocks ---------------------------------------------------------------------------------- */
-
-/* The current thread's clocks; it may be switched meanwhile, then once more. */
-static __always_inline struct gd_probed_part clocks_of(const struct gd_task *task)
-{
-	const volatile struct gd_task *seen = task;
-	struct gd_probed_part now = { 0 };
-
-	for (int i = 0; i < 3; i++) {
-		__u64 switches = seen->sums.switches, on_ns = seen->on_ns;
-
-		now.ns = bpf_ktime_get_ns();
-		now.cpu_ns = seen->sums.on_cpu_ns;
-		now.queued_ns = seen->queued_ns;
-		if (on_ns && on_ns < now.ns)
-			now.cpu_ns += now.ns - on_ns;
-		if (switches == seen->sums.switches && on_ns == seen->on_ns)
-			break;
-	}
-	return now;
-}
 
 static __always_inline void add_since(struct gd_probed_part *to, const struct gd_probed_part *then,
 				      const struct gd_probed_part *now)

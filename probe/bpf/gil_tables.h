@@ -61,12 +61,6 @@ static __always_inline void count_gil(__u32 what)
 
 /* ---- Finding --------------------------------------------------------------------------------- */
 
-/* The current thread's record; NULL: not followed. */
-static __always_inline struct gd_task *followed_task(void)
-{
-	return find_marked(bpf_get_current_task_btf());
-}
-
 static __always_inline struct gd_gil_watched *watched(const struct gd_task *task)
 {
 	__u32 image = task->image;

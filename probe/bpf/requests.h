@@ -15,7 +15,7 @@ static void adopt(struct gd_task *rec, struct task_struct *task, const struct gd
 	open_books(rec, task, row->image, row->tls_offset, now);
 	rec->state = task->__state;
 	if (task->on_cpu) {
-		rec->on_ns = now;
+		begin_stay(rec, now);
 		return;
 	}
 	rec->off_ns = rec->left_ns = now;

@@ -127,7 +127,7 @@ int BPF_PROG(gd_on_exec, struct task_struct *task)
 	if (image) {
 		tell(GD_EVENT_IMAGE_BORN, image, task, now, 0);
 		open_books(rec, task, image, 0, now);
-		rec->on_ns = now;
+		begin_stay(rec, now);
 	}
 	return 0;
 }

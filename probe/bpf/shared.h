@@ -19,6 +19,15 @@ struct gd_task_sums {
 	struct gd_probed_sums causes[GD_CAUSE_MAX];
 };
 
+/* A time on a CPU: since when, and how long it had one, or was queued for one, before. */
+#define GD_STAYS 8
+
+struct gd_stay {
+	uint64_t came_ns; /* 0: none yet */
+	uint64_t cpu_ns;
+	uint64_t queued_ns;
+};
+
 /*
  * A followed thread.  Writer: the CPU that switches it, so one at a time; a waker writes woken_ns
  * and waker while it is off the CPU.
@@ -47,6 +56,7 @@ struct gd_task {
 	uint64_t queued_ns; /* for a CPU, in its whole life */
 	struct gd_task_python python;
 	struct gd_task_sums sums;
+	struct gd_stay stays[GD_STAYS]; /* the last ones, by sums.switches modulo GD_STAYS */
 };
 
 /* It blocked where no wrapper of the agent's stood, or where there is none: explained says why. */
@@ -114,6 +124,25 @@ struct gd_wait_sums {
 	uint64_t delay_ns;
 	uint64_t blocked_ns_max;
 };
+
+/* Of a lock's holds that others waited for: hold_point.h. */
+struct gd_hold_key {
+	uint32_t image;
+	uint32_t cause;
+	uint64_t object;
+};
+
+struct gd_hold_sums {
+	uint64_t holds;
+	uint64_t hold_ns;
+	uint64_t split_ns;          /* of it: the rest lies too far back */
+	uint64_t cpu_ns, queued_ns; /* of that */
+};
+
+/* What was lost of them. */
+#define GD_BPF_LOST_HOLDS 0 /* the table was full */
+#define GD_BPF_HOLD_FAULT 1 /* what the agent told could not be read, or is nonsense */
+#define GD_BPF_HOLD_COUNT 2
 
 #define GD_EVENT_IMAGE_BORN   1
 #define GD_EVENT_IMAGE_ENDED  2

@@ -57,22 +57,22 @@ static __always_inline void enter_cpu(struct gd_task *rec, __u64 now)
 	__u64 off_ns = rec->off_ns, woken_ns = rec->woken_ns;
 	__u32 woken_by = rec->woken_by;
 
-	rec->on_ns = rec->came_ns = now;
+	if (woken_ns < off_ns || !rec->state)
+		woken_ns = off_ns; /* woken while it still went to sleep; or it could go on */
+	if (woken_ns > now)
+		woken_ns = now; /* clocks of two CPUs */
+	if (off_ns)
+		rec->queued_ns += now - woken_ns;
 	rec->off_ns = 0;
+	begin_stay(rec, now);
 	if (!off_ns)
 		return;
 	if (!rec->state) {
 		sums->preempted_ns += now - off_ns;
-		rec->queued_ns += now - off_ns;
 		return;
 	}
-	if (woken_ns < off_ns)
-		woken_ns = off_ns; /* woken while it still went to sleep */
-	if (woken_ns > now)
-		woken_ns = now; /* clocks of two CPUs */
 	sums->blocked_ns += woken_ns - off_ns;
 	sums->delay_ns += now - woken_ns;
-	rec->queued_ns += now - woken_ns;
 	sums->blocks++;
 	if (woken_by < GD_WOKEN_COUNT)
 		sums->woken_by[woken_by]++;

@@ -22,4 +22,21 @@ static __always_inline struct gd_task *find_marked(struct task_struct *task)
 	return found && found->image ? found : 0;
 }
 
+/* The current thread's record; NULL: not followed. */
+static __always_inline struct gd_task *followed_task(void)
+{
+	return find_marked(bpf_get_current_task_btf());
+}
+
+/* It has a CPU since then. */
+static __always_inline void begin_stay(struct gd_task *rec, __u64 now)
+{
+	struct gd_stay *stay = &rec->stays[rec->sums.switches & (GD_STAYS - 1)];
+
+	rec->on_ns = rec->came_ns = now;
+	stay->came_ns = now;
+	stay->cpu_ns = rec->sums.on_cpu_ns;
+	stay->queued_ns = rec->queued_ns;
+}
+
 #endif

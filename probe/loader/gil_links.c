@@ -1,28 +1,19 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * A uprobe costs what the instruction costs on which it stands: only on a push or a nop is it
- * cheap.  libbpf knows multi-links too late, so they are made by the bare call.
+ * cheap.
  */
 #include "gil_links.h"
 #include "elf_symbol.h"
 #include "mapped.h"
+#include "uprobe_link.h"
 #include <elf.h>
 #include <errno.h>
 #include <link.h>
 #include <pthread.h>
 #include <string.h>
 #include <sys/auxv.h>
-#include <sys/syscall.h>
 #include <unistd.h>
-
-#define ATTACH_UPROBE_MULTI 48 /* BPF_TRACE_UPROBE_MULTI */
-
-/* Of union bpf_attr, for BPF_LINK_CREATE. */
-struct multi_link {
-	uint32_t program, target, type, flags;
-	uint64_t path, offsets, counters, cookies;
-	uint32_t count, multi_flags, pid, padding;
-};
 
 static const char *const functions[GD_COND_FUNCTIONS] = {
 	[GD_COND_SIGNAL] = "pthread_cond_signal",
@@ -97,27 +88,8 @@ void gd_gil_site_forget(struct gd_gil_site *site)
 
 void gd_gil_links_prepare(struct gil_bpf *skeleton, bool is_multi)
 {
-	enum bpf_attach_type type = is_multi ? (enum bpf_attach_type)ATTACH_UPROBE_MULTI : 0;
-
-	bpf_program__set_expected_attach_type(skeleton->progs.gd_on_condition, type);
-	bpf_program__set_expected_attach_type(skeleton->progs.gd_on_beacon, type);
-}
-
-static int make_multi(const struct bpf_program *program, const char *path, const uint64_t *offsets,
-		      uint32_t count, int32_t pid)
-{
-	static const uint64_t cookies[GD_COND_FUNCTIONS] = { GD_COND_SIGNAL, GD_COND_TIMEDWAIT,
-							     GD_COND_WAIT };
-	struct multi_link link = { .program = (uint32_t)bpf_program__fd(program),
-				   .type = ATTACH_UPROBE_MULTI,
-				   .path = (uintptr_t)path,
-				   .offsets = (uintptr_t)offsets,
-				   .cookies = (uintptr_t)cookies,
-				   .count = count,
-				   .pid = (uint32_t)pid };
-	int fd = (int)syscall(SYS_bpf, BPF_LINK_CREATE, &link, sizeof(link));
-
-	return fd < 0 ? -errno : fd;
+	gd_uprobe_prepare(skeleton->progs.gd_on_condition, is_multi);
+	gd_uprobe_prepare(skeleton->progs.gd_on_beacon, is_multi);
 }
 
 static int make_perf(const struct gil_bpf *skeleton, const char *path, const uint64_t *offsets,
@@ -137,6 +109,8 @@ static int make_perf(const struct gil_bpf *skeleton, const char *path, const uin
 int gd_gil_links_make(const struct gil_bpf *skeleton, const struct gd_gil_site *site, bool is_multi,
 		      int32_t pid, struct gd_gil_links *ret_links)
 {
+	static const uint64_t cookies[GD_COND_FUNCTIONS] = { GD_COND_SIGNAL, GD_COND_TIMEDWAIT,
+							     GD_COND_WAIT };
 	char path[32];
 	int err = 0;
 
@@ -145,8 +119,8 @@ int gd_gil_links_make(const struct gil_bpf *skeleton, const struct gd_gil_site *
 	if (!is_multi)
 		err = make_perf(skeleton, path, site->offsets, pid, ret_links);
 	else
-		ret_links->multi = make_multi(skeleton->progs.gd_on_condition, path, site->offsets,
-					      GD_COND_FUNCTIONS, pid);
+		ret_links->multi = gd_uprobe_multi(skeleton->progs.gd_on_condition, path,
+						   site->offsets, cookies, GD_COND_FUNCTIONS, pid);
 	if (ret_links->multi < -1)
 		err = ret_links->multi;
 	if (err)
@@ -231,8 +205,8 @@ bool gd_gil_links_see_threads(const struct gil_bpf *skeleton, int *ret_beacon)
 	uint64_t offset = offset_in_file((uintptr_t)beacon);
 	pthread_t thread;
 
-	*ret_beacon =
-		make_multi(skeleton->progs.gd_on_beacon, "/proc/self/exe", &offset, 1, getpid());
+	*ret_beacon = gd_uprobe_multi(skeleton->progs.gd_on_beacon, "/proc/self/exe", &offset, NULL,
+				      1, getpid());
 	if (*ret_beacon < 0 || pthread_create(&thread, NULL, beacon, NULL) != 0)
 		return false;
 	pthread_join(thread, NULL);

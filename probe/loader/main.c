@@ -37,6 +37,7 @@ struct probe {
 	struct gd_presents presents;
 	struct gd_python_stacks stacks;
 	struct gd_looks looks; /* where no agent is */
+	struct gd_holds holds; /* where one is */
 	int folder;
 	uint32_t owner; /* whose processes it may follow; ~0: anybody's */
 	uint64_t attached_ns, store_ns;
@@ -81,7 +82,8 @@ static int store(struct probe *probe, bool is_over)
 	return gd_probe_file_write(probe->folder,
 				   &(struct gd_probe_sources){ &probe->attached, &probe->books,
 							       &probe->presents, &probe->stacks,
-							       &probe->looks, probe->attached_ns },
+							       &probe->looks, &probe->holds,
+							       probe->attached_ns },
 				   is_over);
 }
 
@@ -209,6 +211,8 @@ static int start(struct probe *probe, const struct gd_wishes *wishes, struct gd_
 			probe, &probe->attached, diag);
 	if (err)
 		return err;
+	if (!wishes->present_count)
+		gd_holds_attach(&probe->attached, &probe->holds);
 	for (size_t i = 0; i < wishes->present_count; i++)
 		gd_present_add(&probe->attached, wishes->present[i], probe->owner,
 			       &probe->presents);
@@ -245,7 +249,7 @@ static void allow_many_files(void)
 
 int main(int argc, char **argv)
 {
-	static struct probe probe;
+	static struct probe probe = { .holds = { .multi = -1 } };
 	struct gd_wishes wishes;
 	struct gd_diag diag = { "" };
 	int err;
@@ -271,6 +275,7 @@ int main(int argc, char **argv)
 	gd_python_stacks_free(&probe.stacks);
 	gd_looks_free(&probe.looks);
 	gd_present_forget(&probe.presents);
+	gd_holds_detach(&probe.holds);
 	gd_detach(&probe.attached);
 	gd_books_free(&probe.books);
 	return 0;

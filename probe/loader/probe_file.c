@@ -13,14 +13,14 @@
 #define ROWS_MAX      65536
 #define ADDRESSES_MAX (ROWS_MAX * (GD_PROBED_STACK_DEPTH + 1))
 
-#define PARTS 13
+#define PARTS 14
 _Static_assert(PARTS <= GD_PARTS_MAX, "so many have room");
 
 /* A copy of everything, in the recording's own form. */
 struct content {
 	const struct gd_attached *attached;
 	struct gd_probed facts;
-	struct gd_rows images, threads, causes, waits, addresses, gils, gil_threads, samples;
+	struct gd_rows images, threads, causes, waits, addresses, gils, gil_threads, samples, holds;
 	struct gd_rows tasks; /* struct gd_task: that live */
 	uint64_t now_ns;
 };
@@ -290,6 +290,7 @@ static int write_content(int folder, struct gd_file_header *header, const struct
 			  &content->gil_threads),
 		make_part(GD_SECTION_PROBED_SAMPLES, sizeof(struct gd_probed_sample),
 			  &content->samples),
+		make_part(GD_SECTION_PROBED_HOLDS, sizeof(struct gd_probed_hold), &content->holds),
 		{ GD_SECTION_JOINT, sizeof(looks->cells[0]), looks->cells, looks->section.used },
 		make_part(GD_SECTION_STRINGS, 1, &stacks->texts),
 		make_part(GD_SECTION_FRAMES, sizeof(struct gd_frame), &stacks->frames),
@@ -323,6 +324,9 @@ int gd_probe_file_write(int folder, const struct gd_probe_sources *sources, bool
 		gd_present_gather(sources->presents, ROWS_MAX, &content.gils, &content.gil_threads);
 	content.facts.lost[GD_PROBED_LOST_SAMPLES] = gd_python_samples_gather(
 		sources->stacks, &content.tasks, content.now_ns, ROWS_MAX, &content.samples);
+	content.facts.lost[GD_PROBED_LOST_HOLDS] =
+		gd_holds_gather(sources->holds, ROWS_MAX, &content.holds);
+	content.facts.sees_holds = sources->holds->skeleton != NULL;
 	if (!err)
 		err = write_content(folder, &header, &content, sources);
 	free(content.images.rows);
@@ -333,6 +337,7 @@ int gd_probe_file_write(int folder, const struct gd_probe_sources *sources, bool
 	free(content.gils.rows);
 	free(content.gil_threads.rows);
 	free(content.samples.rows);
+	free(content.holds.rows);
 	free(content.tasks.rows);
 	return err;
 }

@@ -5,6 +5,7 @@
 
 #include "attach.h"
 #include "books.h"
+#include "holds.h"
 #include "looks.h"
 #include "present.h"
 #include <stdbool.h>
@@ -16,6 +17,7 @@ struct gd_probe_sources {
 	const struct gd_presents *presents;
 	struct gd_python_stacks *stacks;
 	const struct gd_looks *looks;
+	const struct gd_holds *holds;
 	uint64_t attached_ns;
 };
 

@@ -41,9 +41,22 @@ static void add_scheduler(const struct gd_scheduled *scheduled, struct gd_crossc
 	}
 }
 
+static void add_holds(const struct gd_process_model *process, struct gd_crosscheck *check)
+{
+	for (size_t i = 0; i < process->lock_count; i++) {
+		const struct gd_lock_model *lock = &process->locks[i];
+
+		check->agent_holds += lock->released - lock->unbounded;
+		check->agent_hold_s += isnan(lock->hold_s) ? 0 : lock->hold_s;
+		check->holds += lock->seen.holds;
+		check->hold_s += lock->seen.hold_s;
+	}
+}
+
 struct gd_crosscheck gd_crosscheck(const struct gd_session_model *session)
 {
-	struct gd_crosscheck check = { .apart = NAN };
+	struct gd_crosscheck check = { .apart = NAN,
+				       .sees_holds = session->probe && session->probe->sees_holds };
 	double scheduler_s, longer_s;
 
 	for (size_t i = 0; i < session->process_count; i++) {
@@ -52,6 +65,7 @@ struct gd_crosscheck gd_crosscheck(const struct gd_session_model *session)
 		check.was_done = true;
 		add_agent(&session->processes[i], &check);
 		add_scheduler(session->processes[i].scheduled, &check);
+		add_holds(&session->processes[i], &check);
 	}
 	scheduler_s = check.blocked_s + check.delay_s + check.preempted_s;
 	longer_s = fmax(scheduler_s, check.agent_wait_s);

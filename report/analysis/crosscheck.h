@@ -17,6 +17,10 @@ struct gd_crosscheck {
 	double agent_cpu_s, on_cpu_s; /* on the CPU, by the thread clocks and by the switches */
 	double queued_s;              /* for a CPU, after a waking or a preemption, everywhere */
 	uint64_t switches, slots_read;
+	/* Holds of locks that others waited for. */
+	bool sees_holds; /* the probe could be told of them */
+	uint64_t agent_holds, holds;
+	double agent_hold_s, hold_s;
 };
 
 /* Sums over all processes that both saw. */

@@ -92,6 +92,7 @@ struct gd_lock_model {
 	bool is_exact;    /* no wait and no hold was left out */
 	double wait_s, wait_max_s;
 	double hold_s, hold_max_s;    /* NAN: nobody holds such a lock, or no hold was measured */
+	struct gd_hold_model seen;    /* by the eBPF probe */
 	const struct gd_place *place; /* where somebody waited first; NULL: not known */
 	const struct gd_place
 		*variable; /* that it is; NULL: none that lives as long as the program */

@@ -39,6 +39,14 @@ struct gd_block_model {
 	const struct gd_stack_model *stack; /* native; NULL: none */
 };
 
+/* Holds of a lock that others waited for, and what the holders' threads did meanwhile. */
+struct gd_hold_model {
+	uint64_t holds; /* 0: none was seen */
+	double hold_s;
+	double split_s; /* of it: what is known of */
+	double cpu_s, queued_s, blocked_s;
+};
+
 /* The probe itself. */
 struct gd_probe_model {
 	double attached_s; /* CLOCK_MONOTONIC */
@@ -48,6 +56,7 @@ struct gd_probe_model {
 	uint64_t slots_none, slots_faulted, slots_wrong;
 	uint64_t dropped; /* processes that took other credentials */
 	uint64_t mended;  /* switches that the kernel did not show */
+	bool sees_holds;
 	/* Programs that did next to nothing and are not told apart: how many, on and off the CPU. */
 	uint64_t small_processes;
 	double small_cpu_s, small_off_s;

@@ -51,6 +51,9 @@ double gd_hist_percentile(const uint32_t *hist, double share);
 int gd_load_blocks(const struct gd_file *file, struct gd_pool *pool, uint32_t image,
 		   uint32_t *stacks, struct gd_process_model *process);
 
+/* The same of its locks' holds, after its locks. */
+void gd_load_holds(const struct gd_file *file, uint32_t image, struct gd_process_model *process);
+
 /* The same of its samples; places are those of that file. */
 int gd_load_probed_samples(const struct gd_file *file, struct gd_pool *pool,
 			   struct gd_places *places, uint32_t image,

@@ -294,6 +294,7 @@ static int load_facts(struct load *load)
 	probe->slots_wrong = row.slots_wrong;
 	probe->dropped = row.dropped;
 	probe->mended = row.mended;
+	probe->sees_holds = row.sees_holds != 0;
 	probe->small_processes = row.small_images;
 	probe->small_cpu_s = seconds(row.small_images_cpu_ns);
 	probe->small_off_s = seconds(row.small_images_off_ns);
@@ -349,10 +350,12 @@ int gd_load_probed(int folder, struct gd_session_model *session)
 		err = load_python(&load);
 	if (!err && load.is_alone)
 		err = gd_load_probed_picture(&file, load.facts.looks, session);
-	for (uint32_t i = 0; !err && i < load.image_count; i++)
-		if (load.processes[i])
-			err = gd_load_blocks(&file, load.pool, load.images[i], &stacks,
-					     load.processes[i]);
+	for (uint32_t i = 0; !err && i < load.image_count; i++) {
+		if (!load.processes[i])
+			continue;
+		gd_load_holds(&file, load.images[i], load.processes[i]);
+		err = gd_load_blocks(&file, load.pool, load.images[i], &stacks, load.processes[i]);
+	}
 	gd_file_close(&file);
 	return err;
 }

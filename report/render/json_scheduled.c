@@ -89,12 +89,15 @@ static json_t *make_crosscheck(const struct gd_crosscheck *check)
 	if (!check->was_done)
 		return json_null();
 	return json_pack(
-		"{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "agent_wait_s",
+		"{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "agent_wait_s",
 		gd_json_number(check->agent_wait_s), "blocked_s", gd_json_number(check->blocked_s),
 		"delay_s", gd_json_number(check->delay_s), "preempted_s",
 		gd_json_number(check->preempted_s), "apart_share", gd_json_number(check->apart),
 		"no_slot_s", gd_json_number(check->no_slot_s), "agent_cpu_s",
-		gd_json_number(check->agent_cpu_s), "on_cpu_s", gd_json_number(check->on_cpu_s));
+		gd_json_number(check->agent_cpu_s), "on_cpu_s", gd_json_number(check->on_cpu_s),
+		"agent_holds", gd_json_integer(check->agent_holds), "agent_hold_s",
+		gd_json_number(check->agent_hold_s), "holds", gd_json_integer(check->holds),
+		"hold_s", gd_json_number(check->hold_s));
 }
 
 json_t *gd_json_probe(const struct gd_analysis *analysis)
@@ -104,7 +107,8 @@ json_t *gd_json_probe(const struct gd_analysis *analysis)
 	if (!probe)
 		return json_null();
 	return json_pack(
-		"{s:o, s:b, s:{s:o, s:o, s:o, s:o, s:o, s:o, s:o}, s:{s:o, s:o, s:o, s:o}, s:o, "
+		"{s:o, s:b, s:{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}, s:{s:o, s:o, s:o, s:o}, "
+		"s:o, "
 		"s:o, "
 		"s:o, "
 		"s:o, s:{s:o, s:o, s:o}, s:{s:o, s:o}}",
@@ -115,7 +119,8 @@ json_t *gd_json_probe(const struct gd_analysis *analysis)
 		gd_json_integer(probe->lost[GD_PROBED_LOST_WAITS]), "stacks",
 		gd_json_integer(probe->lost[GD_PROBED_LOST_STACKS]), "gils",
 		gd_json_integer(probe->lost[GD_PROBED_LOST_GILS]), "samples",
-		gd_json_integer(probe->lost[GD_PROBED_LOST_SAMPLES]), "slots", "read",
+		gd_json_integer(probe->lost[GD_PROBED_LOST_SAMPLES]), "holds",
+		gd_json_integer(probe->lost[GD_PROBED_LOST_HOLDS]), "slots", "read",
 		gd_json_integer(analysis->crosscheck.slots_read), "none",
 		gd_json_integer(probe->slots_none), "faulted",
 		gd_json_integer(probe->slots_faulted), "wrong", gd_json_integer(probe->slots_wrong),

@@ -85,11 +85,23 @@ static json_t *make_name(const struct gd_lock_model *lock)
 
 #define LOCKS_SHOWN 20
 
+/* Holds that others waited for, by the eBPF probe. */
+static json_t *make_seen(const struct gd_hold_model *seen)
+{
+	if (!seen->holds)
+		return json_null();
+	return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o}", "holds", gd_json_integer(seen->holds),
+			 "hold_s", gd_json_number(seen->hold_s), "on_cpu_s",
+			 gd_json_number(seen->cpu_s), "no_cpu_s", gd_json_number(seen->queued_s),
+			 "blocked_s", gd_json_number(seen->blocked_s), "not_split_s",
+			 gd_json_number(fmax(0, seen->hold_s - seen->split_s)));
+}
+
 static json_t *make_lock(const struct gd_judged *judged, const struct gd_lock_model *lock)
 {
 	return json_pack(
 		"{s:i, s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:b, s:o, "
-		"s:o}",
+		"s:o, s:o}",
 		"pid", lock->pid, "kind", gd_words_lock_kind(lock->cause), "name", make_name(lock),
 		"where", lock->place ? gd_json_place(lock->place) : json_null(), "contended",
 		gd_json_integer(lock->waits), "wait_s", gd_json_number(lock->wait_s), "wait_max_s",
@@ -101,7 +113,8 @@ static json_t *make_lock(const struct gd_judged *judged, const struct gd_lock_mo
 		"exact", (int)lock->is_exact, "waiters_mean",
 		gd_json_number(judged->facts.active_s > 0 ? lock->wait_s / judged->facts.active_s
 							  : NAN),
-		"holders", gd_json_holders(lock->holders, lock->holder_count));
+		"holders", gd_json_holders(lock->holders, lock->holder_count), "probed",
+		make_seen(&lock->seen));
 }
 
 json_t *gd_json_locks(const struct gd_judged *judged)

@@ -32,6 +32,20 @@ static void print_lines(const struct gd_page *page, const struct gd_judged *judg
 
 #define LOCKS_SHOWN 5
 
+/* What the holders' threads did; who computes all the time needs no word. */
+static void print_meanwhile(const struct gd_page *page, const struct gd_hold_model *seen)
+{
+	double known_s = seen->split_s;
+
+	if (!(known_s > 0) || seen->cpu_s >= 0.9 * known_s)
+		return;
+	fprintf(page->out, "      meanwhile the holder computed %.0f %%, was blocked %.0f %%",
+		100 * seen->cpu_s / known_s, 100 * seen->blocked_s / known_s);
+	if (seen->queued_s >= 0.01 * known_s)
+		fprintf(page->out, ", had no CPU %.0f %%", 100 * seen->queued_s / known_s);
+	fputc('\n', page->out);
+}
+
 /* A lock that kept threads waiting: not where they wait, but who holds it. */
 static void print_lock(const struct gd_page *page, const struct gd_lock_model *lock)
 {
@@ -46,6 +60,7 @@ static void print_lock(const struct gd_page *page, const struct gd_lock_model *l
 		fprintf(page->out, "%s %s\n", lock->posted ? "ended by" : "held by", holder);
 	else
 		fprintf(page->out, "held %s by %s\n", gd_page_time(lock->hold_s, held), holder);
+	print_meanwhile(page, &lock->seen);
 }
 
 /* The one that the verdict looked at; where all is wanted, those that cost most. */

@@ -97,7 +97,7 @@ static void print_process(const struct gd_page *page, const struct gd_analysis *
 /* Two sources that know nothing of each other, side by side. */
 static void print_crosscheck(const struct gd_page *page, const struct gd_crosscheck *check)
 {
-	char ours[24], its[24], queued[24], line[240];
+	char ours[24], its[24], queued[24], line[320];
 	int n;
 
 	if (!check->was_done)
@@ -109,6 +109,15 @@ static void print_crosscheck(const struct gd_page *page, const struct gd_crossch
 			 "; waits %s by it, %s by the agent (%.2f %% apart)",
 			 gd_page_time(check->blocked_s + check->delay_s + check->preempted_s, its),
 			 gd_page_time(check->agent_wait_s, ours), 100 * check->apart);
+	n = (int)strlen(line);
+	if (check->agent_holds && !check->sees_holds)
+		snprintf(line + n, sizeof(line) - (size_t)n, "; holds by the agent alone");
+	else if (check->holds || check->agent_holds)
+		snprintf(line + n, sizeof(line) - (size_t)n,
+			 "; holds that others waited for %s in %llu by it, %s in %llu by the agent",
+			 gd_page_time(check->hold_s, its), (unsigned long long)check->holds,
+			 gd_page_time(check->agent_hold_s, ours),
+			 (unsigned long long)check->agent_holds);
 	fputs("scheduler: ", page->out);
 	gd_page_wrap(page, line, 11);
 }

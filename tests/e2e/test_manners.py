@@ -48,7 +48,7 @@ class SameOutput(unittest.TestCase):
         symbols = subprocess.run(["nm", "-D", "--defined-only", gildiag.AGENT], stdout=subprocess.PIPE,
                                  check=True, universal_newlines=True).stdout
         wrapped = {line.split()[2].split("@")[0] for line in symbols.splitlines() if " T " in line}
-        wrapped.discard("gildiag_agent_abi")
+        wrapped -= {"gildiag_agent_abi", "gildiag_hold_ended"}  # no wrappers
         self.assertGreater(len(wrapped), 100)
         called = set()
         for name in os.listdir(gildiag.PROGRAM_SOURCES):

@@ -1,15 +1,20 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * pingpong [CPU [SECONDS [locks]]]: two processes on one CPU hand a byte to and fro through pipes;
- * or two threads hand over by semaphores.  Two switches, two wakings and two waits a round.  Prints nanoseconds per switch: the fastest tenth of its
- * batches, and the median; what neighbours take shows in neither for long.
+ * pingpong [CPU [SECONDS [locks|holds]]]: two processes on one CPU hand a byte to and fro through
+ * pipes; or two threads hand over by semaphores.  Two switches, two wakings and two waits a round.
+ * holds: one thread tells, as the agent does, that a hold has ended, twice a round.  Prints nanoseconds
+ * per switch, or per hold: the fastest tenth of its batches, and the median; what neighbours take
+ * shows in neither for long.
  */
+#include <dlfcn.h>
+#include <gildiag/hold_point.h>
 #include <pthread.h>
 #include <sched.h>
 #include <semaphore.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -56,14 +61,18 @@ static double batch_locks(void)
 	return (now_ns() - began) / (2 * ROUNDS);
 }
 
-static void answer(int from, int to)
-{
-	char byte;
+static void (*tell)(const struct gd_hold_told *told);
 
-	while (read(from, &byte, 1) == 1)
-		if (write(to, &byte, 1) != 1)
-			break;
-	_exit(0);
+static double batch_holds(void)
+{
+	struct gd_hold_told told = { .key = (uintptr_t)&told, .cause = GD_CAUSE_MUTEX };
+	double began = now_ns();
+
+	for (int i = 0; i < 2 * ROUNDS; i++) {
+		told.taken = told.released = told.told = (uint64_t)began;
+		tell(&told);
+	}
+	return (now_ns() - began) / (2 * ROUNDS);
 }
 
 static double batch(int from, int to)
@@ -77,11 +86,28 @@ static double batch(int from, int to)
 	return (now_ns() - began) / (2 * ROUNDS);
 }
 
+static double batch_of(const char *what, int from, int to)
+{
+	if (!what)
+		return batch(from, to);
+	return strcmp(what, "holds") == 0 ? batch_holds() : batch_locks();
+}
+
+static void answer(int from, int to)
+{
+	char byte;
+
+	while (read(from, &byte, 1) == 1)
+		if (write(to, &byte, 1) != 1)
+			break;
+	_exit(0);
+}
+
 int main(int argc, char **argv)
 {
 	double end_ns, seconds = argc > 2 ? atof(argv[2]) : 0.25;
 	static double sorted[BATCHES];
-	bool by_locks = argc > 3;
+	const char *what = argc > 3 ? argv[3] : NULL;
 	int there[2], back[2], count = 0;
 	pthread_t thread;
 	cpu_set_t set;
@@ -91,7 +117,10 @@ int main(int argc, char **argv)
 	CPU_SET(argc > 1 ? atoi(argv[1]) : 0, &set);
 	if (sched_setaffinity(0, sizeof(set), &set) || pipe(there) || pipe(back))
 		return 1;
-	if (by_locks) {
+	tell = (void (*)(const struct gd_hold_told *))dlsym(RTLD_DEFAULT, "gildiag_hold_ended");
+	if (what && strcmp(what, "holds") == 0 && !tell)
+		return 1; /* only beside the agent */
+	if (what) {
 		sem_init(&there_sem, 0, 0);
 		sem_init(&back_sem, 0, 0);
 		if (pthread_create(&thread, NULL, answer_locks, NULL))
@@ -105,11 +134,11 @@ int main(int argc, char **argv)
 	}
 	end_ns = now_ns() + seconds * 1e9;
 	for (int warm = WARM_UP; now_ns() < end_ns && count<BATCHES; warm -= warm> 0) {
-		sorted[count] = by_locks ? batch_locks() : batch(back[0], there[1]);
+		sorted[count] = batch_of(what, back[0], there[1]);
 		count += warm == 0;
 	}
 	is_over = true;
-	if (by_locks) {
+	if (what) {
 		sem_post(&there_sem);
 		pthread_join(thread, NULL);
 	} else {

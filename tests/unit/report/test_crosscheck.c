@@ -58,6 +58,32 @@ static void what_is_no_wait_is_not_compared(void **state)
 	assert_near(check.queued_s, 1, 1e-9);
 }
 
+static void holds_are_compared_that_others_waited_for(void **state)
+{
+	struct gd_probe_model probe = { .sees_holds = true };
+	struct gd_lock_model locks[3] = { { .released = 5,
+					    .unbounded = 1,
+					    .hold_s = 2,
+					    .seen = { .holds = 4, .hold_s = 2.5 } },
+					  { .posted = 7,
+					    .hold_s = NAN }, /* a condition: nobody holds it */
+					  { .released = 1, .hold_s = 0.5 } };
+	struct gd_crosscheck check;
+
+	(void)state;
+	process.locks = locks;
+	process.lock_count = 3;
+	session.probe = &probe;
+	check = gd_crosscheck(&session);
+	assert_true(check.sees_holds);
+	assert_int_equal(check.agent_holds, 5);
+	assert_near(check.agent_hold_s, 2.5, 1e-9);
+	assert_int_equal(check.holds, 4);
+	assert_near(check.hold_s, 2.5, 1e-9);
+	probe.sees_holds = false;
+	assert_false(gd_crosscheck(&session).sees_holds);
+}
+
 static void without_a_probe_nothing_is_compared(void **state)
 {
 	(void)state;
@@ -119,6 +145,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup(a_wait_is_blocked_plus_queued_plus_preempted, begin),
 		cmocka_unit_test_setup(what_is_no_wait_is_not_compared, begin),
+		cmocka_unit_test_setup(holds_are_compared_that_others_waited_for, begin),
 		cmocka_unit_test_setup(without_a_probe_nothing_is_compared, begin),
 		cmocka_unit_test_setup(unseen_time_becomes_what_its_system_calls_are, begin),
 		cmocka_unit_test_setup(no_more_is_explained_than_the_probe_saw, begin),

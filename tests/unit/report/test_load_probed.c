@@ -17,13 +17,14 @@
 /* A probe's file made by hand: two programs of one process, the second is the agent's. */
 struct probed {
 	struct gd_file_header header;
-	struct gd_section sections[6];
+	struct gd_section sections[7];
 	struct gd_probed facts;
 	struct gd_probed_image images[2];
 	struct gd_probed_thread threads[4]; /* the last: threads that ended */
 	struct gd_probed_cause causes[2];
 	struct gd_probed_wait waits[2];
 	struct gd_probed_address addresses[6];
+	struct gd_probed_hold holds[3];
 };
 
 static void init(struct probed *file)
@@ -31,14 +32,16 @@ static void init(struct probed *file)
 	uint64_t start = GD_RECORDING_NS(GD_RECORDING_START_S);
 
 	memset(file, 0, sizeof(*file));
-	gd_probed_begin(&file->header, 6, start + 10 * S);
+	gd_probed_begin(&file->header, 7, start + 10 * S);
 	GD_PROBED_SECTION(file, 0, GD_SECTION_PROBED, facts, 1);
 	GD_PROBED_SECTION(file, 1, GD_SECTION_PROBED_IMAGES, images, 2);
 	GD_PROBED_SECTION(file, 2, GD_SECTION_PROBED_THREADS, threads, 4);
 	GD_PROBED_SECTION(file, 3, GD_SECTION_PROBED_WAITS, waits, 2);
 	GD_PROBED_SECTION(file, 4, GD_SECTION_PROBED_STACKS, addresses, 6);
 	GD_PROBED_SECTION(file, 5, GD_SECTION_PROBED_CAUSES, causes, 2);
+	GD_PROBED_SECTION(file, 6, GD_SECTION_PROBED_HOLDS, holds, 3);
 	file->facts.lost[GD_PROBED_LOST_EVENTS] = 7;
+	file->facts.sees_holds = 1;
 	for (uint32_t i = 0; i < 2; i++) {
 		file->images[i].image = i + 1;
 		file->images[i].pid = GD_RECORDING_PID;
@@ -78,6 +81,21 @@ static void init(struct probed *file)
 	file->addresses[5].address = 0x403000; /* and no 0 behind it */
 }
 
+/* Of one mutex: of its process's program, of an earlier one, and one that is no mutex. */
+static void init_holds(struct probed *file)
+{
+	for (int i = 0; i < 3; i++)
+		file->holds[i] =
+			(struct gd_probed_hold){ .image = i == 1 ? 1 : 2,
+						 .cause = i == 2 ? GD_CAUSE_SEM : GD_CAUSE_MUTEX,
+						 .object = 0x1000,
+						 .holds = 4,
+						 .hold_ns = 5 * S,
+						 .split_ns = 4 * S,
+						 .cpu_ns = S,
+						 .queued_ns = S / 2 };
+}
+
 /* The agent's process of the builder, the probe's file beside it, loaded. */
 static struct gd_session_model *load(const char *folder, const struct probed *file)
 {
@@ -85,6 +103,8 @@ static struct gd_session_model *load(const char *folder, const struct probed *fi
 
 	assert_int_equal(mkdir(folder, 0700), 0);
 	gd_recording_init(&recording);
+	recording.lock_count = 1;
+	recording.locks[0] = (struct gd_lock){ .key = 0x1000, .cause = GD_CAUSE_MUTEX, .waits = 4 };
 	assert_int_equal(gd_recording_write(&recording, folder), 0);
 	return gd_probed_load_with(folder, file, sizeof(*file));
 }
@@ -158,6 +178,28 @@ static void numbers_that_lead_nowhere_are_left_out(void **state)
 	gd_load_free(session);
 }
 
+static void holds_are_those_of_the_lock_that_the_agent_names(void **state)
+{
+	struct gd_session_model *session;
+	const struct gd_hold_model *seen;
+	struct probed file;
+
+	(void)state;
+	init(&file);
+	init_holds(&file);
+	session = load("holds", &file);
+	assert_int_equal(session->processes[0].lock_count, 1);
+	seen = &session->processes[0].locks[0].seen;
+	assert_true(session->probe->sees_holds);
+	assert_int_equal(seen->holds, 4);
+	assert_near(seen->hold_s, 5, 1e-9);
+	assert_near(seen->split_s, 4, 1e-9);
+	assert_near(seen->cpu_s, 1, 1e-9);
+	assert_near(seen->queued_s, 0.5, 1e-9);
+	assert_near(seen->blocked_s, 2.5, 1e-9);
+	gd_load_free(session);
+}
+
 static void a_stack_without_an_end_ends_with_the_file(void **state)
 {
 	struct gd_session_model *session;
@@ -223,6 +265,7 @@ int main(void)
 		cmocka_unit_test(rows_of_the_program_that_the_agent_woke_in_are_its_process_s),
 		cmocka_unit_test(blocks_have_their_waker_and_their_stack),
 		cmocka_unit_test(numbers_that_lead_nowhere_are_left_out),
+		cmocka_unit_test(holds_are_those_of_the_lock_that_the_agent_names),
 		cmocka_unit_test(a_stack_without_an_end_ends_with_the_file),
 		cmocka_unit_test(a_damaged_file_leaves_the_session_without),
 		cmocka_unit_test(an_agent_s_file_under_the_probe_s_name_is_not_taken_for_it),
