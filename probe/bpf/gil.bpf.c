@@ -40,11 +40,11 @@ int gd_on_condition(struct pt_regs *ctx)
 {
 	struct gd_task *task = followed_task();
 	const struct gd_gil_watched *image = task ? watched(task) : 0;
-	__u64 cond = PT_REGS_PARM1(ctx);
+	__u64 cond = PT_REGS_PARM1(ctx), cookie = bpf_get_attach_cookie(ctx);
 
-	if (!image)
+	if (!image || cookie >> GD_COND_BITS != image->link)
 		return 0;
-	switch (bpf_get_attach_cookie(ctx)) {
+	switch (cookie & ((1 << GD_COND_BITS) - 1)) {
 	case GD_COND_SIGNAL:
 		on_signal(task, image, cond);
 		break;

@@ -14,6 +14,9 @@
 #define GD_COND_WAIT      2
 #define GD_COND_FUNCTIONS 3
 
+/* A cookie has the function, and whose link it is: links are closed late, and a process has many images. */
+#define GD_COND_BITS 2
+
 struct gd_gil_key {
 	uint32_t image;
 	uint32_t padding;
@@ -24,6 +27,8 @@ struct gd_gil_key {
 struct gd_gil_watched {
 	uint64_t cond;     /* of the main GIL; 0: not known */
 	uint64_t since_ns; /* what it did before was not seen */
+	uint32_t link; /* whose events count: its number, or 0 where links came before it had one */
+	uint32_t padding;
 };
 
 /* At once: each slows down the others' takes and drops by 60 ns. */

@@ -46,6 +46,25 @@ struct sched_entity {
 	__u64 sum_exec_runtime; /* what the thread's CPU clock shows, up to date at its switch */
 };
 
+struct super_block {
+	__u32 s_dev;
+};
+
+struct inode {
+	unsigned long i_ino;
+	struct super_block *i_sb;
+};
+
+struct file {
+	struct inode *f_inode;
+};
+
+struct vm_area_struct {
+	unsigned long vm_start;
+	unsigned long vm_pgoff; /* in the file */
+	struct file *vm_file;
+};
+
 struct task_struct {
 	int pid;
 	int tgid;
@@ -70,6 +89,12 @@ struct bpf_iter_meta {
 struct bpf_iter__task {
 	struct bpf_iter_meta *meta;
 	struct task_struct *task;
+};
+
+struct bpf_iter__task_vma {
+	struct bpf_iter_meta *meta;
+	struct task_struct *task;
+	struct vm_area_struct *vma;
 };
 
 #pragma clang attribute pop

@@ -52,9 +52,9 @@ static __always_inline struct gd_event *begin_event(__u32 what, __u32 image, __u
 	return event;
 }
 
-/* Tells the loader; rec may be NULL.  copy_of: with GD_EVENT_IMAGE_BORN, which is then urgent. */
+/* Tells the loader; rec may be NULL.  The last two: with GD_EVENT_IMAGE_BORN, which is then urgent. */
 static __always_inline void tell_of(__u32 what, __u32 image, struct task_struct *leader, __u64 now,
-				    const struct gd_task *rec, __u32 copy_of)
+				    const struct gd_task *rec, __u32 copy_of, _Bool is_program)
 {
 	struct gd_event *event = begin_event(what, image, now);
 
@@ -64,6 +64,7 @@ static __always_inline void tell_of(__u32 what, __u32 image, struct task_struct 
 	event->ppid = 0;
 	event->tgid = leader->tgid;
 	event->copy_of = copy_of;
+	event->is_program = is_program;
 	bpf_probe_read_kernel_str(event->command, sizeof(event->command), leader->comm);
 	if (what == GD_EVENT_IMAGE_BORN) {
 		struct task_struct *parent = BPF_CORE_READ(leader, real_parent, group_leader);
@@ -73,13 +74,13 @@ static __always_inline void tell_of(__u32 what, __u32 image, struct task_struct 
 	/* Too long for the compiler's own copy. */
 	if (rec)
 		bpf_probe_read_kernel(&event->task, sizeof(event->task), rec);
-	bpf_ringbuf_submit(event, copy_of ? BPF_RB_FORCE_WAKEUP : wake_up());
+	bpf_ringbuf_submit(event, copy_of || is_program ? BPF_RB_FORCE_WAKEUP : wake_up());
 }
 
 static __always_inline void tell(__u32 what, __u32 image, struct task_struct *leader, __u64 now,
 				 const struct gd_task *rec)
 {
-	tell_of(what, image, leader, now, rec, 0);
+	tell_of(what, image, leader, now, rec, 0, 0);
 }
 
 /* At once: what a stack's code objects are called can be read only while they live. */

@@ -8,10 +8,11 @@
 
 /* Of a thread of an interpreter whose stacks are walked: python.h. */
 struct gd_task_python {
-	uint32_t layout;  /* 1 + index in gd_pythons; 0: none */
-	uint32_t is_copy; /* its process was forked from the one that layout is of, or its child */
-	uint64_t tstate;  /* its thread state, where it was last found; 0: not yet */
-	uint64_t stack;   /* key in gd_python_stacks, of the block that is open; 0: none */
+	uint32_t layout; /* 1 + index in gd_pythons; 0: none */
+	uint32_t
+		is_copy; /* its process was born of one that ran already: a fork, or a program of it */
+	uint64_t tstate;        /* its thread state, where it was last found; 0: not yet */
+	uint64_t stack;         /* key in gd_python_stacks, of the block that is open; 0: none */
 	uint64_t window_ns;     /* blocks are counted since then */
 	uint32_t window_blocks; /* so many came */
 	uint32_t thinned;       /* of 2^thinned blocks one is walked */
@@ -24,6 +25,9 @@ struct gd_task_python {
 #define GD_AT_GIL_HOLDS 2 /* and was seen to take it */
 
 #define GD_PRESENT_MAX 16 /* processes that ran already whose interpreters are looked at */
+
+/* Interpreters whose stacks are walked: theirs, and of programs that are executed later. */
+#define GD_PYTHONS 64
 
 /* An interpreter whose stacks are walked.  Writer: the loader, before a thread refers to it. */
 struct gd_python_layout {

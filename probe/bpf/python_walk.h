@@ -15,12 +15,12 @@
 /* From 3.12 on the chain holds frames of the interpreter itself. */
 #define OWNER_OF_INTERPRETER 3
 
-struct gd_python_layout gd_pythons[GD_PRESENT_MAX];
+struct gd_python_layout gd_pythons[GD_PYTHONS];
 
 /* number: of struct gd_task_python. */
 static __always_inline const struct gd_python_layout *layout_of(__u32 number)
 {
-	return &gd_pythons[(number - 1) & (GD_PRESENT_MAX - 1)];
+	return &gd_pythons[(number - 1) & (GD_PYTHONS - 1)];
 }
 
 struct scratch {

@@ -75,12 +75,12 @@ int gd_adopt(struct bpf_iter__task *ctx)
 }
 
 /* An exec, which may have given it other rights, makes it another image. */
-static __always_inline _Bool is_wanted(struct task_struct *task)
+static __always_inline _Bool is_of_image(struct task_struct *task, __u32 image)
 {
 	__u32 tgid = task->tgid;
 	struct gd_tgid *row = bpf_map_lookup_elem(&gd_tgids, &tgid);
 
-	return row && row->image == gd_wanted.image && is_callers(task);
+	return row && row->image == image && is_callers(task);
 }
 
 /*
@@ -95,12 +95,35 @@ int gd_read(struct bpf_iter__task *ctx)
 	char *page;
 
 	if (!task || !gd_wanted.tgid || (__u32)task->pid != gd_wanted.tgid ||
-	    bytes > GD_WANTED_BYTES || !is_wanted(task))
+	    bytes > GD_WANTED_BYTES || !is_of_image(task, gd_wanted.image))
 		return 0;
 	page = bpf_map_lookup_elem(&gd_page, &zero);
 	if (page && bpf_copy_from_user_task(page, bytes, (void *)gd_wanted.address, task, 0) == 0 &&
-	    is_wanted(task))
+	    is_of_image(task, gd_wanted.image))
 		bpf_seq_write(ctx->meta->seq, page, bytes);
+	return 0;
+}
+
+/* Writes the mapping that is sought in a followed process. */
+SEC("iter/task_vma")
+int gd_seek(struct bpf_iter__task_vma *ctx)
+{
+	struct gd_mapping mapping = { 0 }, *sought = &gd_sought.mapping;
+	struct task_struct *task = ctx->task;
+	struct vm_area_struct *vma = ctx->vma;
+	struct inode *inode;
+
+	if (!task || !vma || !gd_sought.image || BPF_CORE_READ(vma, vm_pgoff) ||
+	    !is_of_image(task, gd_sought.image))
+		return 0;
+	inode = BPF_CORE_READ(vma, vm_file, f_inode);
+	mapping.inode = BPF_CORE_READ(inode, i_ino);
+	mapping.device = BPF_CORE_READ(inode, i_sb, s_dev);
+	mapping.start = BPF_CORE_READ(vma, vm_start);
+	if (sought->start ? mapping.start == sought->start
+			  : mapping.inode && mapping.inode == sought->inode &&
+				    mapping.device == sought->device)
+		bpf_seq_write(ctx->meta->seq, &mapping, sizeof(mapping));
 	return 0;
 }
 

@@ -98,7 +98,7 @@ int BPF_PROG(gd_on_birth, struct task_struct *task, unsigned long clone_flags)
 	/* Now that it is followed.  Nobody looks at copies but those of interpreters. */
 	if (!is_thread)
 		tell_of(GD_EVENT_IMAGE_BORN, image, task, now, 0,
-			gd_has_stacks && is_copy ? parent->image : 0);
+			gd_has_stacks && is_copy ? parent->image : 0, 0);
 	return 0;
 }
 
@@ -125,9 +125,10 @@ int BPF_PROG(gd_on_exec, struct task_struct *task)
 	}
 	image = bear_image(task, 0, 0);
 	if (image) {
-		tell(GD_EVENT_IMAGE_BORN, image, task, now, 0);
 		open_books(rec, task, image, 0, now);
+		rec->python.is_copy = gd_has_stacks;
 		begin_stay(rec, now);
+		tell_of(GD_EVENT_IMAGE_BORN, image, task, now, 0, 0, gd_has_stacks);
 	}
 	return 0;
 }

@@ -110,6 +110,21 @@ struct gd_wanted {
 	uint32_t padding;
 };
 
+/* A file that a process has mapped, by the kernel's own numbers, and where its beginning lies. */
+struct gd_mapping {
+	uint64_t inode;
+	uint64_t start;
+	uint32_t device;
+	uint32_t padding;
+};
+
+/* What the loader wants to know of an image: the mapping that begins there, or else that of a file. */
+struct gd_sought {
+	struct gd_mapping mapping; /* start 0: by inode and device */
+	uint32_t image;            /* 0: nothing is sought */
+	uint32_t padding;
+};
+
 struct gd_wait_key {
 	uint32_t image;
 	uint32_t cause;
@@ -159,6 +174,9 @@ struct gd_event {
 	uint32_t tgid; /* in the outermost namespace */
 	uint32_t
 		copy_of; /* with GD_EVENT_IMAGE_BORN: the image whose memory it has a copy of, or 0 */
+	uint32_t
+		is_program; /* with GD_EVENT_IMAGE_BORN: it begins to execute one, and was asked for */
+	uint32_t padding;
 	uint64_t now_ns;
 	uint64_t stack;   /* with GD_EVENT_PYTHON_STACK: its key */
 	char command[16]; /* the kernel's short name */

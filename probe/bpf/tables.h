@@ -34,6 +34,8 @@ struct gd_learnt gd_learnt;
 /* What it asks for by another one. */
 struct gd_wanted gd_wanted;
 
+struct gd_sought gd_sought;
+
 /* The instant that it wants to know of by a third one. */
 __u64 gd_instant_ns;
 

@@ -85,6 +85,7 @@ int gd_attach(uint32_t owner, uint32_t ring_bytes, bool has_stacks, ring_buffer_
 	bpf_program__set_autoattach(attached.skeleton->progs.gd_dump, false);
 	bpf_program__set_autoattach(attached.skeleton->progs.gd_read, false);
 	bpf_program__set_autoattach(attached.skeleton->progs.gd_glance, false);
+	bpf_program__set_autoattach(attached.skeleton->progs.gd_seek, false);
 	err = make_room(attached.skeleton, ring_bytes, has_stacks);
 	if (!err)
 		err = sched_bpf__load(attached.skeleton);
@@ -182,14 +183,21 @@ int gd_attach_adopt(const struct gd_attached *attached)
 
 /* ---- Memory ---------------------------------------------------------------------------------- */
 
-void gd_reader_open(const struct gd_attached *attached, int32_t pid, uint32_t tgid, uint32_t image,
-		    struct gd_reader *ret_reader)
+/* A link that visits one task alone; NULL: this kernel has none. */
+static struct bpf_link *link_to(const struct bpf_program *program, int32_t pid)
 {
 	union bpf_iter_link_info info = { .task.tid = (uint32_t)pid };
 	LIBBPF_OPTS(bpf_iter_attach_opts, opts, .link_info = &info, .link_info_len = sizeof(info));
-	struct bpf_link *link = bpf_program__attach_iter(attached->skeleton->progs.gd_read, &opts);
 
-	*ret_reader = (struct gd_reader){ attached, link, tgid, image };
+	return bpf_program__attach_iter(program, &opts);
+}
+
+void gd_reader_open(const struct gd_attached *attached, int32_t pid, uint32_t tgid, uint32_t image,
+		    struct gd_reader *ret_reader)
+{
+	struct bpf_link *link = link_to(attached->skeleton->progs.gd_read, pid);
+
+	*ret_reader = (struct gd_reader){ attached, link, pid, tgid, image };
 }
 
 void gd_reader_close(struct gd_reader *reader)
@@ -233,4 +241,30 @@ bool gd_reader_read(const struct gd_reader *reader, uint64_t address, void *buf,
 			return false;
 	}
 	return reader->tgid != 0;
+}
+
+static void note_mapping(const void *row, void *arg)
+{
+	struct gd_mapping *first = arg;
+
+	if (!first->start)
+		*first = *(const struct gd_mapping *)row;
+}
+
+bool gd_reader_seek(const struct gd_reader *reader, const struct gd_mapping *sought,
+		    struct gd_mapping *ret_mapping)
+{
+	struct gd_sought *asked = &reader->attached->skeleton->bss->gd_sought;
+	struct bpf_link *link;
+
+	*ret_mapping = (struct gd_mapping){ .start = 0 };
+	if (!reader->link || !reader->tgid)
+		return false;
+	link = link_to(reader->attached->skeleton->progs.gd_seek, reader->pid);
+	*asked = (struct gd_sought){ .mapping = *sought, .image = reader->image };
+	if (link)
+		read_rows(link, sizeof(*ret_mapping), note_mapping, ret_mapping);
+	asked->image = 0;
+	bpf_link__destroy(link);
+	return ret_mapping->start != 0;
 }

@@ -93,10 +93,10 @@ void gd_gil_links_prepare(struct gil_bpf *skeleton, bool is_multi)
 }
 
 static int make_perf(const struct gil_bpf *skeleton, const char *path, const uint64_t *offsets,
-		     int32_t pid, struct gd_gil_links *links)
+		     const uint64_t *cookies, int32_t pid, struct gd_gil_links *links)
 {
 	for (uint32_t i = 0; i < GD_COND_FUNCTIONS; i++) {
-		LIBBPF_OPTS(bpf_uprobe_opts, opts, .bpf_cookie = i);
+		LIBBPF_OPTS(bpf_uprobe_opts, opts, .bpf_cookie = cookies[i]);
 
 		links->perf[i] = bpf_program__attach_uprobe_opts(skeleton->progs.gd_on_condition,
 								 pid, path, offsets[i], &opts);
@@ -107,17 +107,19 @@ static int make_perf(const struct gil_bpf *skeleton, const char *path, const uin
 }
 
 int gd_gil_links_make(const struct gil_bpf *skeleton, const struct gd_gil_site *site, bool is_multi,
-		      int32_t pid, struct gd_gil_links *ret_links)
+		      int32_t pid, uint32_t image, struct gd_gil_links *ret_links)
 {
-	static const uint64_t cookies[GD_COND_FUNCTIONS] = { GD_COND_SIGNAL, GD_COND_TIMEDWAIT,
-							     GD_COND_WAIT };
+	uint64_t cookies[GD_COND_FUNCTIONS];
 	char path[32];
 	int err = 0;
+
+	for (uint64_t i = 0; i < GD_COND_FUNCTIONS; i++)
+		cookies[i] = i | (uint64_t)image << GD_COND_BITS;
 
 	*ret_links = (struct gd_gil_links){ .multi = -1 };
 	snprintf(path, sizeof(path), "/proc/self/fd/%d", site->libc);
 	if (!is_multi)
-		err = make_perf(skeleton, path, site->offsets, pid, ret_links);
+		err = make_perf(skeleton, path, site->offsets, cookies, pid, ret_links);
 	else
 		ret_links->multi = gd_uprobe_multi(skeleton->progs.gd_on_condition, path,
 						   site->offsets, cookies, GD_COND_FUNCTIONS, pid);

@@ -36,9 +36,12 @@ void gd_gil_links_prepare(struct gil_bpf *skeleton, bool is_multi);
  */
 bool gd_gil_links_see_threads(const struct gil_bpf *skeleton, int *ret_beacon);
 
-/* 0 and ret_links, to be destroyed; or -errno. */
+/*
+ * On pid, while it is that image (0: it has no number yet; see struct gd_gil_watched).  0 and ret_links,
+ * to be destroyed; or -errno.
+ */
 int gd_gil_links_make(const struct gil_bpf *skeleton, const struct gd_gil_site *site, bool is_multi,
-		      int32_t pid, struct gd_gil_links *ret_links);
+		      int32_t pid, uint32_t image, struct gd_gil_links *ret_links);
 void gd_gil_links_destroy(struct gd_gil_links *links);
 
 /* Closes a multi-link; -1: there is none.  In a thread: the kernel takes 50 ms for it. */

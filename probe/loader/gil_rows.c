@@ -3,9 +3,9 @@
 #include "gils.h"
 #include <string.h>
 
-struct gd_gil_row gd_gils_row(const struct gd_gils *gils, uint32_t image)
+struct gd_gil_row gd_gils_row(const struct gd_gils *gils, const struct gd_gil_watch *watch)
 {
-	struct gd_gil_key key = { .image = image, .cond = gils->cond };
+	struct gd_gil_key key = { .image = watch->image, .cond = watch->interpreter->gil };
 	struct gd_gil_row row;
 
 	if (bpf_map_lookup_elem(bpf_map__fd(gils->skeleton->maps.gd_gils), &key, &row) != 0)
@@ -27,8 +27,8 @@ static int32_t first_holder_of(const struct gd_gils *gils, const struct gd_gil_k
 {
 	const struct gd_gil_watch *watches = gils->watches.rows;
 
-	for (size_t i = 0; key->cond == gils->cond && i < gils->watches.count; i++)
-		if (watches[i].image == key->image)
+	for (size_t i = 0; i < gils->watches.count; i++)
+		if (watches[i].image == key->image && watches[i].interpreter->gil == key->cond)
 			return watches[i].first_holder;
 	return GD_PROBED_HOLDER_UNKNOWN;
 }
@@ -77,8 +77,9 @@ static uint64_t gather_unseen(const struct gd_gils *gils, size_t limit, struct g
 	uint64_t lost = 0;
 
 	for (size_t i = 0; i < gils->watches.count; i++) {
-		struct gd_gil_key key = { .image = watches[i].image, .cond = gils->cond };
-		struct gd_gil_row row = gd_gils_row(gils, key.image);
+		struct gd_gil_key key = { .image = watches[i].image,
+					  .cond = watches[i].interpreter->gil };
+		struct gd_gil_row row = gd_gils_row(gils, &watches[i]);
 
 		if (watches[i].first_holder != GD_PROBED_HOLDER_UNKNOWN &&
 		    !gd_gil_row_is_seen(&row))

@@ -58,13 +58,15 @@ static struct gd_gil_watch *add_watch(struct gd_gils *gils, int32_t pid,
 {
 	struct gd_gil_watch watch = { .interpreter = interpreter,
 				      .image = image,
+				      .link = image,
 				      .first_holder = GD_PROBED_HOLDER_UNKNOWN };
 	struct gd_gil_watch *row = gd_rows_add(&gils->watches, sizeof(*row), GD_GIL_WATCHED_MAX);
 
 	if (!row)
 		return NULL;
 	*row = watch;
-	if (gd_gil_links_make(gils->skeleton, &gils->site, gils->is_multi, pid, &row->links) == 0)
+	if (gd_gil_links_make(gils->skeleton, &gils->site, gils->is_multi, pid, image,
+			      &row->links) == 0)
 		return row;
 	gils->watches.count--;
 	return NULL;
@@ -85,9 +87,6 @@ int gd_gils_attach(const struct gd_attached *attached, int32_t pid, uint32_t own
 	err = gd_follow_check(pidfd, pid, owner, &diag);
 	if (err || !interpreter->runtime)
 		return err;
-	/* What cannot be found is learnt from what it does. */
-	gils.cond =
-		gd_cpython_gil(interpreter->version, &interpreter->memory, interpreter->runtime);
 	err = gd_gil_site_find(pid, &gils.site);
 	if (!err)
 		err = load_for(attached, way, &gils);
@@ -121,11 +120,15 @@ void gd_gils_detach(struct gd_gils *gils)
 /* ---- Processes come and go ------------------------------------------------------------------- */
 
 /* What it did with its GIL before was not seen. */
-static void watch_from_now(const struct gd_gils *gils, uint32_t image)
+static void watch_since(const struct gd_gils *gils, const struct gd_gil_watch *watch,
+			uint64_t since_ns)
 {
-	struct gd_gil_watched row = { gils->cond, gd_clock_ns(CLOCK_MONOTONIC) };
+	struct gd_gil_watched row = { .cond = watch->interpreter->gil,
+				      .since_ns = since_ns,
+				      .link = watch->link };
 
-	bpf_map_update_elem(bpf_map__fd(gils->skeleton->maps.gd_gil_images), &image, &row, BPF_ANY);
+	bpf_map_update_elem(bpf_map__fd(gils->skeleton->maps.gd_gil_images), &watch->image, &row,
+			    BPF_ANY);
 }
 
 void gd_gils_begin(struct gd_gils *gils, uint32_t image)
@@ -135,18 +138,21 @@ void gd_gils_begin(struct gd_gils *gils, uint32_t image)
 	if (!gils->watches.count)
 		return;
 	watches[0].image = image;
-	watch_from_now(gils, image);
+	watch_since(gils, &watches[0], gd_clock_ns(CLOCK_MONOTONIC));
 	gd_gils_look(gils);
 }
 
-void gd_gils_fork(struct gd_gils *gils, const struct gd_attached *attached, int32_t pid,
-		  uint32_t image, const struct gd_interpreter *interpreter)
+void gd_gils_bear(struct gd_gils *gils, const struct gd_attached *attached, int32_t pid,
+		  uint32_t image, const struct gd_interpreter *interpreter, uint64_t since_ns)
 {
+	struct gd_gil_watch *watch = NULL;
+
 	/* Without its address nobody can say who holds it when it begins. */
-	if (!gils->skeleton || !gils->is_multi || !gils->cond ||
-	    !add_watch(gils, pid, interpreter, image))
+	if (gils->skeleton && gils->is_multi && interpreter->gil)
+		watch = add_watch(gils, pid, interpreter, image);
+	if (!watch)
 		return;
-	watch_from_now(gils, image);
+	watch_since(gils, watch, since_ns);
 	if (gd_follow_is(attached, pid, image))
 		gd_gils_look(gils);
 	else /* it has ended, and another one may have its number */
@@ -156,8 +162,8 @@ void gd_gils_fork(struct gd_gils *gils, const struct gd_attached *attached, int3
 /* Its main GIL's row makes room for those that come. */
 static void keep(struct gd_gils *gils, const struct gd_gil_watch *watch)
 {
-	struct gd_gil_key key = { .image = watch->image, .cond = gils->cond };
-	struct gd_gil_row row = gd_gils_row(gils, watch->image);
+	struct gd_gil_key key = { .image = watch->image, .cond = watch->interpreter->gil };
+	struct gd_gil_row row = gd_gils_row(gils, watch);
 	struct gd_gil_ended *ended;
 
 	if (!gd_gil_row_is_seen(&row) && watch->first_holder == GD_PROBED_HOLDER_UNKNOWN)
@@ -189,13 +195,13 @@ void gd_gils_end(struct gd_gils *gils, uint32_t image)
 static void look(const struct gd_gils *gils, struct gd_gil_watch *watch)
 {
 	const struct gd_interpreter *interpreter = watch->interpreter;
-	struct gd_gil_row row = gd_gils_row(gils, watch->image);
+	struct gd_gil_row row = gd_gils_row(gils, watch);
 	int32_t holder = GD_GIL_NOT_SEEN;
 
 	if (!gd_gil_row_is_touched(&row)) {
 		holder = gd_cpython_gil_holder(interpreter->version, &interpreter->memory,
-					       interpreter->runtime, gils->cond);
-		row = gd_gils_row(gils, watch->image);
+					       interpreter->runtime, interpreter->gil);
+		row = gd_gils_row(gils, watch);
 	}
 	watch->is_settled = gd_gil_row_is_touched(&row) || holder != GD_GIL_NOT_SEEN ||
 			    ++watch->looks == LOOKS_MAX;
@@ -207,8 +213,8 @@ void gd_gils_look(struct gd_gils *gils)
 {
 	struct gd_gil_watch *watches = gils->watches.rows;
 
-	for (size_t i = 0; gils->cond && i < gils->watches.count; i++)
-		if (watches[i].image && !watches[i].is_settled)
+	for (size_t i = 0; i < gils->watches.count; i++)
+		if (watches[i].image && watches[i].interpreter->gil && !watches[i].is_settled)
 			look(gils, &watches[i]);
 }
 
@@ -221,7 +227,7 @@ int32_t gd_gils_holder(const struct gd_gils *gils, uint32_t image)
 
 		if (watches[i].image != image || watches[i].first_holder <= 0)
 			continue;
-		row = gd_gils_row(gils, image);
+		row = gd_gils_row(gils, &watches[i]);
 		return gd_gil_row_is_touched(&row) ? 0 : watches[i].first_holder;
 	}
 	return 0;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The GIL of a process that runs already, and of what it forks: those have it at the same address,
- * and the same libc.  Nobody but these processes runs into the probes.
+ * The GIL of a process that runs already, and of what is born of it and runs the same program: those
+ * have the same libc.  Nobody but these processes runs into the probes.
  */
 #ifndef GD_GILS_H
 #define GD_GILS_H
@@ -15,6 +15,7 @@ struct gd_gil_watch {
 	struct gd_gil_links links;
 	const struct gd_interpreter *interpreter;
 	uint32_t image;       /* that it runs; 0: not followed yet */
+	uint32_t link;        /* as it was when its links were made */
 	int32_t first_holder; /* or GD_PROBED_HOLDER_UNKNOWN */
 	bool is_settled;      /* nothing more is to be learnt of that */
 	uint32_t looks;       /* for it */
@@ -32,7 +33,6 @@ struct gd_gils {
 	struct gd_gil_site site;
 	int beacon; /* of gd_gil_links_see_threads(); -1: none */
 	bool is_multi;
-	uint64_t cond;          /* the main GIL's condition; 0: not known */
 	struct gd_rows watches; /* struct gd_gil_watch; the first one is of who ran already */
 	struct gd_rows ended;   /* struct gd_gil_ended */
 	unsigned int cpus;
@@ -55,11 +55,12 @@ void gd_gils_detach(struct gd_gils *gils);
 void gd_gils_begin(struct gd_gils *gils, uint32_t image);
 
 /*
- * It, or what it forked, forked pid, which is followed as that image.  Needs no rights.  More than
- * GD_GIL_WATCHED_MAX at once stay unknown.
+ * It, or what was born of it, bore pid, which is followed as that image and runs interpreter, the same
+ * one elsewhere.  since_ns: who drops its GIL without having been seen to take it held it since then,
+ * or since it was born.  Needs no rights.  More than GD_GIL_WATCHED_MAX at once stay unknown.
  */
-void gd_gils_fork(struct gd_gils *gils, const struct gd_attached *attached, int32_t pid,
-		  uint32_t image, const struct gd_interpreter *interpreter);
+void gd_gils_bear(struct gd_gils *gils, const struct gd_attached *attached, int32_t pid,
+		  uint32_t image, const struct gd_interpreter *interpreter, uint64_t since_ns);
 
 /* That image has ended; it need not be one of these. */
 void gd_gils_end(struct gd_gils *gils, uint32_t image);
@@ -70,8 +71,8 @@ void gd_gils_look(struct gd_gils *gils);
 /* Who has held it since the beginning, as nobody has touched it; 0: nobody, or not known. */
 int32_t gd_gils_holder(const struct gd_gils *gils, uint32_t image);
 
-/* What was seen of the main GIL of an image; zeros: nothing. */
-struct gd_gil_row gd_gils_row(const struct gd_gils *gils, uint32_t image);
+/* What was seen of the main GIL of a process; zeros: nothing. */
+struct gd_gil_row gd_gils_row(const struct gd_gils *gils, const struct gd_gil_watch *watch);
 
 /* Has anybody taken or dropped it? */
 static inline bool gd_gil_row_is_touched(const struct gd_gil_row *row)

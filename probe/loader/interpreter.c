@@ -6,6 +6,7 @@
 #include <base/cleanup.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <runtime/cpython_gil.h>
 #include <string.h>
 #include <sys/syscall.h>
 
@@ -57,6 +58,10 @@ static void learn(struct gd_interpreter *interpreter, const struct gd_mapped *fi
 
 	interpreter->version = version_of(interpreter, file, base);
 	interpreter->runtime = address_of(file, base, "_PyRuntime");
+	interpreter->start = file->start;
+	/* What cannot be found is learnt from what it does. */
+	interpreter->gil =
+		gd_cpython_gil(interpreter->version, &interpreter->memory, interpreter->runtime);
 	python->memory = interpreter->memory;
 	python->types.code = address_of(file, base, "PyCode_Type");
 	python->types.unicode = address_of(file, base, "PyUnicode_Type");
@@ -96,6 +101,29 @@ int gd_interpreter_find(int32_t pid, uint32_t owner, struct gd_interpreter *ret_
 	if (err)
 		gd_interpreter_forget(ret_interpreter);
 	return err;
+}
+
+void gd_interpreter_move(struct gd_interpreter *interpreter, uint64_t start)
+{
+	uint64_t further = start - interpreter->start; /* modulo 2^64 */
+
+	interpreter->start = start;
+	interpreter->has_stacks = false;
+	interpreter->runtime += further;
+	/* From 3.12 on it is in the main interpreter's struct, and that in _PyRuntime. */
+	if (interpreter->gil)
+		interpreter->gil += further;
+	interpreter->python.types.code += further;
+	interpreter->python.types.unicode += further;
+	interpreter->python.types.bytes += further;
+}
+
+bool gd_interpreter_is_up(struct gd_interpreter *interpreter)
+{
+	interpreter->has_stacks =
+		gd_cpython_threads_find(&interpreter->python.offsets, &interpreter->memory,
+					interpreter->runtime, &interpreter->threads);
+	return interpreter->has_stacks;
 }
 
 void gd_interpreter_forget(struct gd_interpreter *interpreter)

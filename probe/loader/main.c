@@ -60,6 +60,8 @@ static int on_event(void *arg, void *data, size_t size_bytes)
 	if (event->what == GD_EVENT_IMAGE_BORN && event->copy_of) {
 		gd_books_copy(&probe->books, event->image, event->copy_of);
 		gd_present_fork(&probe->attached, event, &probe->presents, &probe->stacks);
+	} else if (event->what == GD_EVENT_IMAGE_BORN && event->is_program) {
+		gd_present_exec(&probe->attached, event, &probe->presents);
 	}
 	return 0;
 }
@@ -181,7 +183,7 @@ static void run(struct probe *probe)
 		if (fds[0].revents)
 			goes_on = take_orders(probe);
 		gd_attach_poll(&probe->attached);
-		gd_present_look(&probe->presents);
+		gd_present_look(&probe->attached, &probe->presents, &probe->stacks, &probe->books);
 		if (gd_clock_ns(CLOCK_MONOTONIC) >= probe->store_ns) {
 			store(probe, false);
 			probe->store_ns = gd_clock_ns(CLOCK_MONOTONIC) + STORE_NS;

@@ -235,7 +235,7 @@ void gd_python_stacks_begin(struct gd_attached *attached, const struct gd_interp
 	struct gd_python_target *target;
 
 	/* Thread-local bytecode (free-threaded 3.14) is not followed in the kernel. */
-	if (at == GD_PRESENT_MAX || !interpreter->has_stacks || !frame_bytes(offsets) ||
+	if (at == GD_PYTHONS || !interpreter->has_stacks || !frame_bytes(offsets) ||
 	    !code_bytes(offsets) || offsets->frame_tlbc_index != GD_OFFSET_NONE)
 		return;
 	target = gd_rows_add(&stacks->targets, sizeof(*target), TARGETS_MAX);

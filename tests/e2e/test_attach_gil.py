@@ -33,6 +33,11 @@ FORKS = GATE + "import os, time\n" \
     "exec(compile(open('gil_known.py').read(), 'gil_known.py', 'exec'))\nsys.stdout.flush()\n"
 KNOWN = GATE + "exec(compile(open('gil_known.py').read(), 'gil_known.py', 'exec'))\n"
 
+# Executed by the same interpreter: at once, or by a shell's child.
+EXECUTES = GATE + "import subprocess\n" \
+    "code = \"import time; time.sleep(0.3); exec(compile(open('gil_known.py').read(), 'gil_known.py', 'exec'))\"\n" \
+    "subprocess.run(%s + [sys.executable, '-c', code] + sys.argv[1:], check=True)\n"
+
 CRUNCH = "def work():\n    while time.monotonic() < end: sum(range(1000))\n"
 HASH = "import hashlib; data = bytes(1 << 22)\ndef work():\n    while time.monotonic() < end: hashlib.sha256(data)\n"
 THREADS = "import threading; pool = [threading.Thread(target=work) for _ in range(3)]\n" \
@@ -117,6 +122,37 @@ class Known(unittest.TestCase):
                     self.assertEqual(states, ["on"] * (generations + 1))
                     self.check(report, out)
 
+    def test_the_same_in_what_it_executes(self):
+        for python in SEEN:
+            for before in "[]", "['sh', '-c', '\"$@\"; true', 'sh']":
+                with self.subTest(str(python), before=before):
+                    report, out = watch(python.path, EXECUTES % before, "3", "10", "4", "2", "0")
+                    last = report["processes"][-1]
+                    self.assertEqual(last["runtime"], report["processes"][0]["runtime"])
+                    self.assertEqual(last["command"], report["processes"][0]["command"])
+                    self.check(report, out)
+
+    def test_another_interpreter_stays_unknown(self):
+        others = [python for python in FOUND if python.minor not in ((3, 6), sys.version_info[:2])]
+        if not others:
+            self.skipTest("no other Python on this machine")
+        code = GATE + "import subprocess\nsubprocess.run([%r, '-c', 'sum(range(10**7))'])\n" % others[0].path
+        report, _ = watch(sys.executable, code)
+        self.assertEqual([p["runtime"]["gil"] for p in report["processes"]], ["on", "unknown"])
+
+    def test_what_it_executes_computes_with_the_gil_and_has_stacks(self):
+        inner = CLOCK + "def nap(): time.sleep(0.2)\n" + CRUNCH + "work(); nap()"
+        for python in SEEN:
+            with self.subTest(str(python)):
+                report, _ = watch(python.path, GATE + "import subprocess\n"
+                                  "subprocess.run([sys.executable, '-c', %r])\n" % inner)
+                child = report["processes"][1]
+                main = [t for t in report["threads"] if t["tid"] == child["pid"]][0]
+                self.assertGreater(main["classes"]["cpu_gil_s"], 0.95 * main["scheduler"]["on_cpu_s"])
+                naps = [s for s in report["stacks"] if s["frames"][0]["function"] == "nap"]
+                self.assertEqual([(s["cause"], s["frames"][1]["function"]) for s in naps], [("sleep", "<module>")])
+                self.assertAlmostEqual(naps[0]["wait_s"], 0.2, delta=0.02)
+
     def test_the_classes_are_a_thread_s_life(self):
         report, _ = watch(sys.executable, KNOWN, "2", "5", "2", "2", "20")
         for thread in report["threads"]:
@@ -144,14 +180,14 @@ class Known(unittest.TestCase):
         self.assertEqual(parent["runtime"]["name"], child["runtime"]["name"])
 
     def test_a_child_that_becomes_another_program_holds_nothing(self):
-        """It is watched until then; the new program takes its GIL when nobody watches any more."""
+        """It is watched until then; the new program is another image, which begins without a GIL."""
         wait = "import socket; a, b = socket.socketpair(); a.settimeout(0.3)\ntry: a.recv(1)\nexcept OSError: pass"
         code = GATE + ("import os, time\nfor _ in range(6):\n    if os.fork() == 0:\n        time.sleep(0.2)\n"
                        "        os.execv(sys.executable, [sys.executable, '-c', %r])\n"
                        "for _ in range(6): os.wait()\n" % wait)
         report, _ = watch(sys.executable, code)
         states = collections.Counter(p["runtime"]["gil"] for p in report["processes"])
-        self.assertEqual(states, {"on": 7, "unknown": 6})
+        self.assertEqual(states, {"on": 13})
         self.assertLess(sum(t["holding_gil_s"] or 0 for t in report["threads"]), 0.05)
 
     def test_one_that_is_watched_late_computes_all_the_same(self):
@@ -164,11 +200,6 @@ class Known(unittest.TestCase):
         worker = max(report["threads"], key=lambda t: t["scheduler"]["on_cpu_s"])
         self.assertGreater(worker["classes"]["cpu_gil_s"], 0.9 * worker["scheduler"]["on_cpu_s"])
         self.assertLess(worker["classes"]["unseen_s"], 0.05)
-
-    def test_what_is_executed_stays_unknown(self):
-        code = GATE + "import subprocess, sys\nsubprocess.run([sys.executable, '-c', 'sum(range(10**7))'])\n"
-        report, _ = watch(sys.executable, code)
-        self.assertEqual([p["runtime"]["gil"] for p in report["processes"]][:2], ["on", "unknown"])
 
     def test_the_verdict_is_right(self):
         for python in SEEN:
