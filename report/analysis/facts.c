@@ -254,10 +254,32 @@ static void count_contenders(const struct gd_process_model *process, struct gd_f
 	facts->others_wake = ratio(others_wake, all_waits);
 }
 
+/* A line of the program's own: under a runtime native code is the runtime's. */
+static bool is_own(const struct gd_process_model *process, const struct gd_place *place)
+{
+	return place && place->file[0] && !place->is_library &&
+	       (!place->module[0] || !process->runtime[0]);
+}
+
+/* Most of its waits are the fault of who acquired it at such a line. */
+static bool is_held_by_the_program(const struct gd_process_model *process,
+				   const struct gd_lock_model *lock)
+{
+	double own_s = 0, all_s = 0;
+
+	for (size_t i = 0; i < lock->holder_count; i++) {
+		all_s += lock->holders[i].blame_s;
+		if (is_own(process, lock->holders[i].place))
+			own_s += lock->holders[i].blame_s;
+	}
+	return own_s > 0.5 * all_s;
+}
+
 /*
  * A semaphore serves as a lock where who acquired it gave it back, and where these holds explain
  * the waits: a worker that sends work to the next, or the last word to all, holds nothing.  Where
- * one thread only waits, it waits for another's end: that one holds the semaphore while it lives.
+ * one thread only waits, it may wait for another's end: that one holds the semaphore while it lives,
+ * and it was the runtime that acquired it.
  */
 static bool is_held(const struct gd_process_model *process, const struct gd_lock_model *lock,
 		    const struct gd_facts *facts)
@@ -269,7 +291,8 @@ static bool is_held(const struct gd_process_model *process, const struct gd_lock
 		threads += (double)process->threads[i].threads;
 	return lock->waits >= LOCK_WAITS_MIN && given_back > 0.5 &&
 	       threads * lock->hold_s >= 0.5 * given_back * lock->wait_s &&
-	       (facts->contenders >= 2 || lock->wait_s >= 1.5 * facts->active_s);
+	       (facts->contenders >= 2 || lock->wait_s >= 1.5 * facts->active_s ||
+		is_held_by_the_program(process, lock));
 }
 
 /*

@@ -423,6 +423,48 @@ static void what_counts_as_a_lock(void **state)
 	}
 }
 
+/* Where one thread alone waits, for a lock or for others' ends. */
+static void one_waiter_makes_a_lock_of_what_the_program_itself_holds(void **state)
+{
+	static const struct {
+		const char *runtime;
+		struct gd_place place;
+		bool is_lock;
+	} rows[] = {
+		{ "CPython", { .file = "app.py", .module = "" }, true },
+		{ "CPython", { .file = "queue.py", .module = "", .is_library = true }, false },
+		{ "CPython",
+		  { .file = "thread_pthread.h", .module = "/lib/libpython3.so" },
+		  false },
+		{ "", { .file = "app.c", .module = "/bin/app" }, true },
+		{ "", { .file = "", .module = "/bin/app" }, false },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(rows); i++) {
+		struct gd_thread_model threads[] = { WORKER(9, 1, 100), WORKER(5, 5, 100) };
+		struct gd_joint_model cells[] = {
+			{ .key = { .computing = 1 }, .weight_s = 10, .instants = 1 }
+		};
+		struct gd_process_model process = { PROCESS(cells) };
+		struct gd_lock_model lock = { .cause = GD_CAUSE_SEM,
+					      .waits = 9,
+					      .released = 9,
+					      .hold_s = 6,
+					      .wait_s = 5,
+					      .holders = { { .place = &rows[i].place,
+							     .blame_s = 5 } },
+					      .holder_count = 1 };
+
+		process.runtime = rows[i].runtime;
+		process.threads = threads;
+		process.thread_count = COUNT(threads);
+		process.locks = &lock;
+		process.lock_count = 1;
+		assert_int_equal(gd_facts_gather(&process, false, 0).lock != NULL, rows[i].is_lock);
+	}
+}
+
 static void of_several_locks_the_costliest_is_named(void **state)
 {
 	struct gd_lock_model locks[] = {
@@ -550,6 +592,7 @@ int main(void)
 		cmocka_unit_test(contenders_work_and_are_kept_from_it_by_locks),
 		cmocka_unit_test(a_coordinator_hands_out_work_and_does_none),
 		cmocka_unit_test(what_counts_as_a_lock),
+		cmocka_unit_test(one_waiter_makes_a_lock_of_what_the_program_itself_holds),
 		cmocka_unit_test(of_several_locks_the_costliest_is_named),
 		cmocka_unit_test(operations_are_waits_of_a_millisecond_at_least),
 		cmocka_unit_test(cpus_are_those_that_may_be_used),
