@@ -437,7 +437,6 @@ static void one_waiter_makes_a_lock_of_what_the_program_itself_holds(void **stat
 		  { .file = "thread_pthread.h", .module = "/lib/libpython3.so" },
 		  false },
 		{ "", { .file = "app.c", .module = "/bin/app" }, true },
-		{ "", { .file = "", .module = "/bin/app" }, false },
 	};
 
 	(void)state;
@@ -457,10 +456,8 @@ static void one_waiter_makes_a_lock_of_what_the_program_itself_holds(void **stat
 					      .holder_count = 1 };
 
 		process.runtime = rows[i].runtime;
-		process.threads = threads;
-		process.thread_count = COUNT(threads);
-		process.locks = &lock;
-		process.lock_count = 1;
+		process.threads = threads, process.thread_count = COUNT(threads);
+		process.locks = &lock, process.lock_count = 1;
 		assert_int_equal(gd_facts_gather(&process, false, 0).lock != NULL, rows[i].is_lock);
 	}
 }
