@@ -423,7 +423,6 @@ static void what_counts_as_a_lock(void **state)
 	}
 }
 
-/* Where one thread alone waits, for a lock or for others' ends. */
 static void one_waiter_makes_a_lock_of_what_the_program_itself_holds(void **state)
 {
 	static const struct {
