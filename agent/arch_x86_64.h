@@ -58,8 +58,10 @@ static inline long gd_syscall6(long n, long a, long b, long c, long d, long e, l
 		".globl " #name "\n"                                                               \
 		".protected " #name "\n"                                                           \
 		".type " #name ", @function\n" #name ":\n"                                         \
-		"	.byte 0x90\n"                                                                    \
-		"	ret\n"                                                                           \
+		".cfi_startproc\n"                                                                 \
+		".byte 0x90\n"                                                                     \
+		"ret\n"                                                                            \
+		".cfi_endproc\n"                                                                   \
 		".size " #name ", . - " #name "\n")
 
 /*

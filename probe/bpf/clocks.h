@@ -25,25 +25,32 @@ static __always_inline struct gd_probed_part clocks_of(const struct gd_task *tas
 	return now;
 }
 
-/* The same then; or as long ago as its record goes back, where it had a CPU too often since. */
-static __always_inline struct gd_probed_part clocks_at(const struct gd_task *task, __u64 then_ns)
+/*
+ * The same then; or as long ago as its record goes back, where it had a CPU too often since.  slack_ns:
+ * then_ns may be wrong by that, and who seems to have been off the CPU so shortly before it came, came.
+ */
+static __always_inline struct gd_probed_part clocks_at(const struct gd_task *task, __u64 then_ns,
+						       __u64 slack_ns)
 {
-	const struct gd_stay *stay = &task->stays[0];
+	__u64 until_cpu_ns = ~0ull; /* its CPU time when that stay was over */
+	struct gd_probed_part then = { .ns = then_ns };
 	__u32 last = (__u32)task->sums.switches;
-	struct gd_probed_part then;
 
 	for (__u32 i = 0; i < GD_STAYS; i++) {
-		const struct gd_stay *before = &task->stays[(last - i) & (GD_STAYS - 1)];
+		const struct gd_stay *stay = &task->stays[(last - i) & (GD_STAYS - 1)];
+		__u64 came_ns = stay->came_ns;
 
-		if (!before->came_ns)
+		if (!came_ns)
 			break;
-		stay = before;
-		if (stay->came_ns <= then_ns)
+		then.ns = then_ns < came_ns ? came_ns : then_ns;
+		then.cpu_ns = stay->cpu_ns + (then.ns - came_ns);
+		if (then.cpu_ns > until_cpu_ns)
+			then.cpu_ns = until_cpu_ns;
+		then.queued_ns = stay->queued_ns;
+		if (came_ns <= then_ns + slack_ns)
 			break;
+		until_cpu_ns = stay->cpu_ns;
 	}
-	then.ns = stay->came_ns > then_ns ? stay->came_ns : then_ns;
-	then.cpu_ns = stay->cpu_ns + (then.ns - stay->came_ns);
-	then.queued_ns = stay->queued_ns;
 	return then;
 }
 

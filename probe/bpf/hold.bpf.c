@@ -15,6 +15,10 @@ char LICENSE[] SEC("license") = "Dual MIT/GPL";
 
 #define HOLDS 8192
 
+/* How wrong the beginning of a hold may be: what a call takes, and 30 ppm of its length. */
+#define SLACK_NS    5000
+#define SLACK_SHIFT 15
+
 /* Nanoseconds per tick of the TSC, in 2^-32. */
 __u64 gd_ns_per_tick;
 
@@ -40,12 +44,12 @@ static __always_inline void count_hold(__u32 what)
 		++*counter;
 }
 
-/* An hour has 2^44 ticks at most, so the factor has to be short. */
+/* By halves: an hour has 2^44 ticks. */
 static __always_inline __u64 to_ns(const struct gd_hold_told *told, __u64 ticks)
 {
 	if (!told->is_tsc)
 		return ticks;
-	return ticks * (gd_ns_per_tick >> 12) >> 20;
+	return (ticks >> 32) * gd_ns_per_tick + ((ticks & ~0u) * (gd_ns_per_tick >> 4) >> 28);
 }
 
 static __always_inline struct gd_hold_sums *sums_of(const struct gd_task *task,
@@ -65,22 +69,39 @@ static __always_inline struct gd_hold_sums *sums_of(const struct gd_task *task,
 	return sums;
 }
 
+/* The clocks of two ticks are compared with the kernel's: what they are apart is no time. */
+static __always_inline __u64 passed(__u64 from_ns, __u64 to_ns, __u64 max_ns)
+{
+	__u64 ns = to_ns > from_ns ? to_ns - from_ns : 0;
+
+	return ns < max_ns ? ns : max_ns;
+}
+
 /* Others may end a hold of a lock at its address at the same time: of a kind that many may hold. */
 static __always_inline void book(const struct gd_task *task, const struct gd_hold_told *told)
 {
 	struct gd_hold_sums *sums = sums_of(task, told);
 	__u64 held_ns = to_ns(told, told->released - told->taken);
 	struct gd_probed_part now = clocks_of(task), end, begin;
+	__u64 split_ns, cpu_ns;
 
 	if (!sums)
 		return;
-	end = clocks_at(task, now.ns - to_ns(told, told->told - told->released));
-	begin = clocks_at(task, end.ns - held_ns);
+	if (!task->on_ns) { /* the kernel did not show that it came: where it was is not known */
+		__sync_fetch_and_add(&sums->holds, 1);
+		__sync_fetch_and_add(&sums->hold_ns, held_ns);
+		return;
+	}
+	end = clocks_at(task, now.ns - to_ns(told, told->told - told->released), 0);
+	begin = clocks_at(task, end.ns - held_ns, SLACK_NS + (held_ns >> SLACK_SHIFT));
+	split_ns = passed(begin.ns, end.ns, held_ns);
+	cpu_ns = passed(begin.cpu_ns, end.cpu_ns, split_ns);
 	__sync_fetch_and_add(&sums->holds, 1);
 	__sync_fetch_and_add(&sums->hold_ns, held_ns);
-	__sync_fetch_and_add(&sums->split_ns, end.ns - begin.ns);
-	__sync_fetch_and_add(&sums->cpu_ns, end.cpu_ns - begin.cpu_ns);
-	__sync_fetch_and_add(&sums->queued_ns, end.queued_ns - begin.queued_ns);
+	__sync_fetch_and_add(&sums->split_ns, split_ns);
+	__sync_fetch_and_add(&sums->cpu_ns, cpu_ns);
+	__sync_fetch_and_add(&sums->queued_ns,
+			     passed(begin.queued_ns, end.queued_ns, split_ns - cpu_ns));
 }
 
 SEC("uprobe")

@@ -65,6 +65,19 @@ struct vm_area_struct {
 	struct file *vm_file;
 };
 
+/* Its flags are a word, or since Linux 6.18 a struct of one (mm_flags_t). */
+struct mm_struct {
+	unsigned long flags;
+};
+
+struct mm_flags_wrapped {
+	unsigned long bits[1];
+};
+
+struct mm_struct___wrapped {
+	struct mm_flags_wrapped flags;
+};
+
 struct task_struct {
 	int pid;
 	int tgid;
@@ -74,6 +87,7 @@ struct task_struct {
 	unsigned int in_iowait : 1;
 	struct sched_entity se;
 	struct thread_struct thread;
+	struct mm_struct *mm;
 	struct pid *thread_pid;
 	struct task_struct *group_leader;
 	struct task_struct *real_parent;
@@ -104,6 +118,9 @@ struct linux_binprm;
 /* linux/sched.h, which needs headers of libc's. */
 #define CLONE_VM     0x00000100ul
 #define CLONE_THREAD 0x00010000ul
+
+#define MMF_DUMPABLE   0x3ul /* linux/mm_types.h */
+#define SUID_DUMP_USER 1
 
 #define PF_KTHREAD 0x00200000u /* linux/sched.h of the kernel itself */
 

@@ -19,13 +19,30 @@ static __always_inline __s32 own_number(struct task_struct *task)
 	return number;
 }
 
+/*
+ * The kernel's own word on who may look into a process: it is not dumpable where a program has other
+ * groups or capabilities than who executed it, or where it asked for that.
+ */
+static __always_inline _Bool is_dumpable(struct task_struct *task)
+{
+	struct mm_struct *mm = BPF_CORE_READ(task, mm);
+	struct mm_struct___wrapped *wrapped = (void *)mm;
+	unsigned long flags = 0;
+
+	if (bpf_core_field_exists(mm->flags))
+		bpf_core_read(&flags, sizeof(flags), &mm->flags);
+	else if (bpf_core_field_exists(wrapped->flags))
+		bpf_core_read(&flags, sizeof(flags), &wrapped->flags);
+	return (flags & MMF_DUMPABLE) == SUID_DUMP_USER;
+}
+
 /* May the caller know of it?  Without an owner everything, else what is his wholly. */
 static __always_inline _Bool is_callers(struct task_struct *task)
 {
 	const struct cred *cred = task->cred;
 
 	return gd_owner == ~0u || (cred->uid.val == gd_owner && cred->euid.val == gd_owner &&
-				   cred->suid.val == gd_owner);
+				   cred->suid.val == gd_owner && is_dumpable(task));
 }
 
 /* The loader looks ten times a second; it is woken only where the ring fills up faster. */

@@ -42,12 +42,14 @@ static struct instant look(void)
 	return best;
 }
 
-static uint64_t ns_per_tick(const struct instant *then)
+void gd_holds_tune(struct gd_holds *holds)
 {
 	struct instant now = look();
 
-	return now.ticks > then->ticks ? ((now.ns - then->ns) << 32) / (now.ticks - then->ticks)
-				       : 0;
+	if (holds->skeleton && now.ticks > holds->began_ticks)
+		holds->skeleton->bss->gd_ns_per_tick =
+			(uint64_t)(((unsigned __int128)(now.ns - holds->began_ns) << 32) /
+				   (now.ticks - holds->began_ticks));
 }
 
 /* ---- Attaching ------------------------------------------------------------------------------- */
@@ -114,7 +116,9 @@ int gd_holds_attach(const struct gd_attached *attached, struct gd_holds *ret_hol
 	char path[32];
 	int err = -ENOENT;
 
-	*ret_holds = (struct gd_holds){ .multi = -1, .cpus = attached->cpus };
+	*ret_holds = (struct gd_holds){
+		.multi = -1, .cpus = attached->cpus, .began_ns = then.ns, .began_ticks = then.ticks
+	};
 	if (agent < 0 || gd_elf_symbol(agent, TEXT(GD_HOLD_POINT), &symbol) != 0 ||
 	    !symbol.offset || symbol.code[0] != NOP)
 		return -ENOENT;
@@ -123,7 +127,7 @@ int gd_holds_attach(const struct gd_attached *attached, struct gd_holds *ret_hol
 		err = load(attached, is_multi, ret_holds);
 		if (err)
 			continue;
-		ret_holds->skeleton->bss->gd_ns_per_tick = ns_per_tick(&then);
+		gd_holds_tune(ret_holds);
 		err = make_link(path, symbol.offset, is_multi, ret_holds);
 		if (err)
 			gd_holds_detach(ret_holds);
@@ -137,7 +141,9 @@ void gd_holds_detach(struct gd_holds *holds)
 	if (holds->multi >= 0)
 		close(holds->multi);
 	hold_bpf__destroy(holds->skeleton);
-	*holds = (struct gd_holds){ .multi = -1, .cpus = holds->cpus };
+	holds->perf = NULL;
+	holds->skeleton = NULL;
+	holds->multi = -1;
 }
 
 /* ---- What was seen --------------------------------------------------------------------------- */

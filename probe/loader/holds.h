@@ -15,6 +15,7 @@ struct gd_holds {
 	struct bpf_link *perf;
 	int multi; /* descriptor; -1: none */
 	unsigned int cpus;
+	uint64_t began_ns, began_ticks; /* by both clocks */
 };
 
 /*
@@ -23,6 +24,9 @@ struct gd_holds {
  */
 int gd_holds_attach(const struct gd_attached *attached, struct gd_holds *ret_holds);
 void gd_holds_detach(struct gd_holds *holds);
+
+/* Compares the clocks once more: the longer apart, the better is their rate known. */
+void gd_holds_tune(struct gd_holds *holds);
 
 /* Adds rows, struct gd_probed_hold, at most limit.  Returns how many holds' locks were lost so far. */
 uint64_t gd_holds_gather(const struct gd_holds *holds, size_t limit, struct gd_rows *rows);

@@ -81,6 +81,7 @@ static void answer(int err, const struct gd_diag *diag)
 static int store(struct probe *probe, bool is_over)
 {
 	gd_attach_poll(&probe->attached);
+	gd_holds_tune(&probe->holds);
 	return gd_probe_file_write(probe->folder,
 				   &(struct gd_probe_sources){ &probe->attached, &probe->books,
 							       &probe->presents, &probe->stacks,
@@ -123,6 +124,7 @@ static void obey(struct probe *probe, const struct gd_order *order)
 
 	switch (order->what) {
 	case GD_ORDER_FOLLOW:
+		gd_holds_tune(&probe->holds);
 		answer(follow(probe, order->pid, &diag), &diag);
 		break;
 	case GD_ORDER_SLOTS:

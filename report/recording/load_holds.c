@@ -1,11 +1,16 @@
 /* SPDX-License-Identifier: MIT */
 /* Holds of locks that others waited for, by the eBPF probe's word. */
 #include "load_parts.h"
-#include <math.h>
 
 static double seconds(uint64_t ns)
 {
 	return (double)ns / 1e9;
+}
+
+/* A hostile file's parts may be more than the whole. */
+static uint64_t least(uint64_t a, uint64_t b)
+{
+	return a < b ? a : b;
 }
 
 static struct gd_lock_model *find_lock(const struct gd_process_model *process,
@@ -30,11 +35,13 @@ void gd_load_holds(const struct gd_file *file, uint32_t image, struct gd_process
 		if (!lock)
 			continue;
 		lock->seen.holds += row.holds;
+		row.split_ns = least(row.split_ns, row.hold_ns);
+		row.cpu_ns = least(row.cpu_ns, row.split_ns);
+		row.queued_ns = least(row.queued_ns, row.split_ns - row.cpu_ns);
 		lock->seen.hold_s += seconds(row.hold_ns);
 		lock->seen.split_s += seconds(row.split_ns);
 		lock->seen.cpu_s += seconds(row.cpu_ns);
 		lock->seen.queued_s += seconds(row.queued_ns);
-		lock->seen.blocked_s =
-			fmax(0, lock->seen.split_s - lock->seen.cpu_s - lock->seen.queued_s);
+		lock->seen.blocked_s += seconds(row.split_ns - row.cpu_ns - row.queued_ns);
 	}
 }

@@ -37,12 +37,14 @@ static void print_meanwhile(const struct gd_page *page, const struct gd_hold_mod
 {
 	double known_s = seen->split_s;
 
-	if (!(known_s > 0) || seen->cpu_s >= 0.9 * known_s)
+	if (!(known_s > 0) || seen->cpu_s >= 0.9 * seen->hold_s)
 		return;
 	fprintf(page->out, "      meanwhile the holder computed %.0f %%, was blocked %.0f %%",
 		100 * seen->cpu_s / known_s, 100 * seen->blocked_s / known_s);
 	if (seen->queued_s >= 0.01 * known_s)
 		fprintf(page->out, ", had no CPU %.0f %%", 100 * seen->queued_s / known_s);
+	if (known_s < 0.9 * seen->hold_s)
+		fprintf(page->out, " (of its last %.0f %%)", 100 * known_s / seen->hold_s);
 	fputc('\n', page->out);
 }
 
