@@ -16,7 +16,7 @@ static __always_inline void on_signal(struct gd_task *task, const struct gd_gil_
 		if (is_drop(cond))
 			drop(task, cond, image->since_ns);
 	} else if (is_take(cond)) {
-		take(task, cond - SWITCH_COND);
+		take(task, cond - SWITCH_COND, image->since_ns);
 	} else if (cond == image->cond && is_drop(cond)) {
 		drop(task, cond, image->since_ns);
 	}

@@ -48,7 +48,21 @@ static __always_inline void end_wait(struct gd_gil_row *row, struct gd_probed_gi
 	add_to_hist(row->wait_hist, waited);
 }
 
-static __noinline int take(struct gd_task *task, __u64 cond)
+static __always_inline void hold_since(const struct gd_task *task, __u64 since_ns,
+				       struct gd_probed_gil_thread *thread, __u64 cond);
+
+/* A program's first thread computes before anybody can see it take its GIL: that is Python, too. */
+static __always_inline void end_beginning(const struct gd_task *task,
+					  struct gd_probed_gil_thread *thread, __u64 cond)
+{
+	struct gd_probed_part now;
+
+	hold_since(task, 0, thread, cond);
+	now = clocks_of(task);
+	enter(thread, GD_PROBED_GIL_FREE, 0, &now);
+}
+
+static __noinline int take(struct gd_task *task, __u64 cond, __u64 since_ns)
 {
 	struct gd_probed_gil_thread *thread = make_thread(task);
 	struct gd_gil_row *row = make_gil(task->image, cond);
@@ -56,6 +70,8 @@ static __noinline int take(struct gd_task *task, __u64 cond)
 
 	if (!thread || !row)
 		return 0;
+	if (!since_ns && thread->state == GD_PROBED_GIL_NEW && !row->takes && !row->drops)
+		end_beginning(task, thread, cond);
 	now = clocks_of(task);
 	if (thread->state == GD_PROBED_GIL_HOLDS) {
 		count_gil(

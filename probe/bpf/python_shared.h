@@ -27,7 +27,7 @@ struct gd_task_python {
 #define GD_PRESENT_MAX 16 /* processes that ran already whose interpreters are looked at */
 
 /* Interpreters whose stacks are walked: theirs, and of programs that are executed later. */
-#define GD_PYTHONS 64
+#define GD_PYTHONS 1024
 
 /* An interpreter whose stacks are walked.  Writer: the loader, before a thread refers to it. */
 struct gd_python_layout {

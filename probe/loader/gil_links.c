@@ -67,6 +67,8 @@ int gd_gil_site_find(int32_t pid, struct gd_gil_site *ret_site)
 	if (libc.fd < 0)
 		libc = gd_mapped_find(pid, is_libc);
 	ret_site->libc = libc.fd;
+	ret_site->start = libc.start;
+	ret_site->inode = libc.inode;
 	for (int i = 0; libc.fd >= 0 && i < GD_COND_FUNCTIONS; i++) {
 		ret_site->offsets[i] = probe_offset(libc.fd, functions[i]);
 		if (!ret_site->offsets[i]) {

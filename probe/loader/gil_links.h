@@ -13,7 +13,8 @@
 
 /* Where they stand: in the libc that a process and what it forks have mapped. */
 struct gd_gil_site {
-	int libc; /* descriptor; -1: none */
+	int libc;              /* descriptor; -1: none */
+	uint64_t start, inode; /* in the process that it was found in */
 	uint64_t offsets[GD_COND_FUNCTIONS];
 };
 

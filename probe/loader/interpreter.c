@@ -59,6 +59,7 @@ static void learn(struct gd_interpreter *interpreter, const struct gd_mapped *fi
 	interpreter->version = version_of(interpreter, file, base);
 	interpreter->runtime = address_of(file, base, "_PyRuntime");
 	interpreter->start = file->start;
+	interpreter->inode = file->inode;
 	/* What cannot be found is learnt from what it does. */
 	interpreter->gil =
 		gd_cpython_gil(interpreter->version, &interpreter->memory, interpreter->runtime);

@@ -10,7 +10,8 @@ struct gd_interpreter {
 	int fd;           /* the process's memory; -1: cannot be read, or there is no CPython */
 	uint16_t version; /* 0x030b for 3.11; 0: not known */
 	bool has_stacks;  /* python and threads are known */
-	uint64_t start;   /* where its file begins: the program, or a library */
+	uint64_t start;   /* where its file begins: the program, or a library, */
+	uint64_t inode;   /* and which file that is */
 	uint64_t runtime; /* _PyRuntime; 0: not known */
 	uint64_t gil;     /* condition of the main GIL; 0: not known */
 	struct gd_memory memory;

@@ -11,6 +11,7 @@
 #include "looks.h"
 #include "probe_file.h"
 #include "rights.h"
+#include "starts.h"
 #include "wishes.h"
 #include <clock.h>
 #include <errno.h>
@@ -55,13 +56,15 @@ static int on_event(void *arg, void *data, size_t size_bytes)
 		return 0;
 	}
 	gd_books_note(&probe->books, event);
-	if (event->what == GD_EVENT_IMAGE_ENDED)
+	if (event->what == GD_EVENT_IMAGE_ENDED) {
+		gd_starts_end(&probe->presents, event->image);
 		gd_present_end(&probe->presents, event->image);
+	}
 	if (event->what == GD_EVENT_IMAGE_BORN && event->copy_of) {
 		gd_books_copy(&probe->books, event->image, event->copy_of);
 		gd_present_fork(&probe->attached, event, &probe->presents, &probe->stacks);
 	} else if (event->what == GD_EVENT_IMAGE_BORN && event->is_program) {
-		gd_present_exec(&probe->attached, event, &probe->presents);
+		gd_starts_add(&probe->attached, event, &probe->presents);
 	}
 	return 0;
 }
@@ -185,7 +188,8 @@ static void run(struct probe *probe)
 		if (fds[0].revents)
 			goes_on = take_orders(probe);
 		gd_attach_poll(&probe->attached);
-		gd_present_look(&probe->attached, &probe->presents, &probe->stacks, &probe->books);
+		gd_starts_look(&probe->attached, &probe->presents, &probe->stacks, &probe->books);
+		gd_present_look(&probe->presents);
 		if (gd_clock_ns(CLOCK_MONOTONIC) >= probe->store_ns) {
 			store(probe, false);
 			probe->store_ns = gd_clock_ns(CLOCK_MONOTONIC) + STORE_NS;
@@ -278,6 +282,7 @@ int main(int argc, char **argv)
 	run(&probe);
 	gd_python_stacks_free(&probe.stacks);
 	gd_looks_free(&probe.looks);
+	gd_starts_forget(&probe.presents);
 	gd_present_forget(&probe.presents);
 	gd_holds_detach(&probe.holds);
 	gd_detach(&probe.attached);

@@ -71,6 +71,7 @@ struct gd_mapped gd_mapped_find(int32_t pid, bool (*is_it)(const char *name, int
 		mapped.fd = open_mapped(pid, &line);
 		if (mapped.fd >= 0 && is_it(name, mapped.fd)) {
 			mapped.start = line.start;
+			mapped.inode = line.inode;
 			snprintf(mapped.name, sizeof(mapped.name), "%s", name);
 			return mapped;
 		}

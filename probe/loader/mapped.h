@@ -9,6 +9,7 @@
 struct gd_mapped {
 	int fd;         /* the file itself, wherever its path leads today; -1: none */
 	uint64_t start; /* where its first byte is in the process */
+	uint64_t inode;
 	char name[256]; /* of the file, without its folder */
 };
 

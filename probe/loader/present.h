@@ -9,11 +9,17 @@
 #include "gils.h"
 #include "python_stacks.h"
 
+/* For what comes soon, or never: looks for it become rarer. */
+struct gd_patience {
+	uint64_t next_ns, wait_ns, until_ns;
+};
+
 struct gd_present {
 	int32_t pid; /* until it is followed */
 	uint32_t image;
 	struct gd_interpreter interpreter;
-	struct gd_mapping file; /* the interpreter's; inode 0: not known */
+	/* By the kernel's own numbers; inode 0: not known. */
+	struct gd_mapping file, libc;
 	struct gd_gils gils;
 };
 
@@ -23,14 +29,8 @@ struct gd_present_child {
 	struct gd_interpreter interpreter; /* a copy of its family's, with a memory of its own: */
 	struct gd_reader reader;
 	uint32_t image;
-	uint32_t looks;   /* for its threads: its stacks are walked once it has some */
-	bool is_starting; /* until then */
-};
-
-/* A program that has just begun: one of theirs, once it has mapped an interpreter that is known. */
-struct gd_present_start {
-	struct gd_reader reader;
-	uint32_t looks; /* for that */
+	bool is_starting;            /* its stacks are walked once it has threads */
+	struct gd_patience patience; /* until then */
 };
 
 struct gd_presents {
@@ -38,7 +38,8 @@ struct gd_presents {
 	size_t count;
 	enum gd_gil_way way;
 	struct gd_rows children; /* struct gd_present_child *: they stay where they are */
-	struct gd_rows starts;   /* struct gd_present_start */
+	struct gd_rows starts;   /* struct gd_present_start: see starts.h */
+	uint64_t lost;           /* processes that there was no room for */
 };
 
 /*
@@ -59,9 +60,12 @@ uint16_t gd_present_begin(struct gd_attached *attached, int32_t pid, uint32_t im
 void gd_present_fork(struct gd_attached *attached, const struct gd_event *event,
 		     struct gd_presents *presents, struct gd_python_stacks *stacks);
 
-/* event: a process executes a program, which may be one of theirs.  Needs no rights. */
-void gd_present_exec(struct gd_attached *attached, const struct gd_event *event,
-		     struct gd_presents *presents);
+/* The number of a new process in the namespace of this one; 0: it has ended, or is not to be seen. */
+int32_t gd_present_number(const struct gd_attached *attached, const struct gd_event *event);
+
+/* A process of that image belongs to a family from now on, and runs what is like interpreter. */
+struct gd_present_child *gd_present_bear(struct gd_presents *presents, struct gd_present *family,
+					 uint32_t image, const struct gd_interpreter *interpreter);
 
 /* That image has ended; it need not be one of these. */
 void gd_present_end(struct gd_presents *presents, uint32_t image);
@@ -69,12 +73,8 @@ void gd_present_end(struct gd_presents *presents, uint32_t image);
 /* As gd_gils_holder. */
 int32_t gd_present_holder(const struct gd_presents *presents, uint32_t image);
 
-/*
- * Looks who holds the GILs that nobody has touched yet, and what programs that have just begun are;
- * those that are like one that is known get its name in the books.
- */
-void gd_present_look(struct gd_attached *attached, struct gd_presents *presents,
-		     struct gd_python_stacks *stacks, struct gd_books *books);
+/* Looks who holds the GILs that nobody has touched yet. */
+void gd_present_look(struct gd_presents *presents);
 
 /* As gd_gils_gather, of all. */
 uint64_t gd_present_gather(const struct gd_presents *presents, size_t limit, struct gd_rows *rows,

@@ -324,6 +324,7 @@ int gd_probe_file_write(int folder, const struct gd_probe_sources *sources, bool
 		gd_present_gather(sources->presents, ROWS_MAX, &content.gils, &content.gil_threads);
 	content.facts.lost[GD_PROBED_LOST_SAMPLES] = gd_python_samples_gather(
 		sources->stacks, &content.tasks, content.now_ns, ROWS_MAX, &content.samples);
+	content.facts.lost[GD_PROBED_LOST_SAMPLES] += sources->presents->lost;
 	content.facts.lost[GD_PROBED_LOST_HOLDS] =
 		gd_holds_gather(sources->holds, ROWS_MAX, &content.holds);
 	content.facts.sees_holds = sources->holds->skeleton != NULL;

@@ -235,6 +235,8 @@ void gd_python_stacks_begin(struct gd_attached *attached, const struct gd_interp
 	struct gd_python_target *target;
 
 	/* Thread-local bytecode (free-threaded 3.14) is not followed in the kernel. */
+	if (at == GD_PYTHONS)
+		stacks->lost++;
 	if (at == GD_PYTHONS || !interpreter->has_stacks || !frame_bytes(offsets) ||
 	    !code_bytes(offsets) || offsets->frame_tlbc_index != GD_OFFSET_NONE)
 		return;

@@ -140,6 +140,29 @@ class Known(unittest.TestCase):
         report, _ = watch(sys.executable, code)
         self.assertEqual([p["runtime"]["gil"] for p in report["processes"]], ["on", "unknown"])
 
+    def test_another_libc_stays_unknown(self):
+        """Its calls are seen in the libc that is known, and in no other."""
+        with tempfile.TemporaryDirectory() as folder:
+            with open("/proc/self/maps") as maps:
+                libc = next(line.split()[-1] for line in maps if "/libc.so.6" in line)
+            subprocess.run(["cp", libc, folder], check=True)
+            code = GATE + "import subprocess\nsubprocess.run([sys.executable, '-c', 'sum(range(10**7))'], " \
+                "env={'LD_LIBRARY_PATH': %r})\n" % folder
+            report, _ = watch(sys.executable, code)
+        self.assertEqual([p["runtime"]["gil"] for p in report["processes"]], ["on", "unknown"])
+
+    def test_what_has_mapped_the_interpreter_s_file_need_not_be_it(self):
+        """Its GIL is seen by what it does, its version is another one's."""
+        for python in PUBLIC:
+            inner = "import mmap, time; f = open(%r, 'rb'); m = mmap.mmap(f.fileno(), 0, prot=mmap.PROT_READ); " \
+                "time.sleep(0.5)" % os.path.realpath(python.path)
+            others = [p for p in FOUND if p.minor != python.minor and p.minor > (3, 6)]
+            for other in others[:1]:
+                report, _ = watch(python.path, GATE + "import subprocess\nsubprocess.run([%r, '-c', %r])\n"
+                                  % (other.path, inner))
+                self.assertIsNone(report["processes"][1]["runtime"]["version"])
+                self.assertIsNotNone(report["processes"][0]["runtime"]["version"])
+
     def test_what_it_executes_computes_with_the_gil_and_has_stacks(self):
         inner = CLOCK + "def nap(): time.sleep(0.2)\n" + CRUNCH + "work(); nap()"
         for python in SEEN:
@@ -307,6 +330,36 @@ class WithCapabilities(unittest.TestCase):
         self.assertGreater(report["gil"]["takes"], 20)
         self.assertEqual({t["gil_takes"] - t["gil_drops"] for t in report["threads"] if t["role"] != "main"}, {0})
         self.assertEqual(report["recommendation"]["action"], "processes")
+
+    def executed(self, mode):
+        """The report of a program that executes a function's sleep, by a Python of that mode and another group."""
+        python = os.path.join(self.folder, "python3")
+        subprocess.run(["cp", self.python, python], check=True)
+        code = GATE + "import subprocess\nsubprocess.run([%r, '-c', %r], check=True)\n" % (
+            python, "import time\ndef secret(): time.sleep(0.3)\nsum(range(10**6)); secret()")
+        target = subprocess.Popen([*NOBODY, python, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        target.stdout.readline()
+        self.addCleanup(target.communicate)
+        with probe.Probe(self.folder, self.path, NOBODY, ("--present", str(target.pid))) as watching:
+            watching.follow(target.pid)
+            os.chown(python, 0, 42)
+            os.chmod(python, mode)
+            target.stdin.write(b"go\n")
+            target.stdin.flush()
+            self.assertEqual(target.wait(60), 0)
+        report = report_of(self.folder)
+        return report, {frame["function"] for stack in report["stacks"] for frame in stack["frames"]}
+
+    def test_it_sees_what_that_executes(self):
+        report, functions = self.executed(0o755)
+        self.assertIn("secret", functions)
+        self.assertEqual([p["runtime"]["gil"] for p in report["processes"]], ["on", "on"])
+
+    def test_but_not_with_rights_that_he_does_not_have(self):
+        """A program with another group has the same uids; the kernel lets nobody look into it."""
+        report, functions = self.executed(0o2755)
+        self.assertNotIn("secret", functions)
+        self.assertEqual(report["probe"]["dropped_processes"], 1)
 
     def test_nothing_is_put_into_what_is_not_his(self):
         target = self.start(())
