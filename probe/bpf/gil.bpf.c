@@ -14,11 +14,11 @@ static __always_inline void on_signal(struct gd_task *task, const struct gd_gil_
 {
 	if (find_gil(task->image, cond)) {
 		if (is_drop(cond))
-			drop(task, cond, image->since_ns);
+			drop(task, image, cond);
 	} else if (is_take(cond)) {
-		take(task, cond - SWITCH_COND, image->since_ns);
+		take(task, image, cond - SWITCH_COND);
 	} else if (cond == image->cond && is_drop(cond)) {
-		drop(task, cond, image->since_ns);
+		drop(task, image, cond);
 	}
 }
 

@@ -48,21 +48,25 @@ static __always_inline void end_wait(struct gd_gil_row *row, struct gd_probed_gi
 	add_to_hist(row->wait_hist, waited);
 }
 
-static __always_inline void hold_since(const struct gd_task *task, __u64 since_ns,
-				       struct gd_probed_gil_thread *thread, __u64 cond);
-
-/* A program's first thread computes before anybody can see it take its GIL: that is Python, too. */
-static __always_inline void end_beginning(const struct gd_task *task,
-					  struct gd_probed_gil_thread *thread, __u64 cond)
+/*
+ * A program's first thread computes before anybody can see it take its GIL: that is Python, too.  What
+ * it waited for meanwhile it may have given the GIL back for.
+ */
+static __always_inline void book_beginning(const struct gd_task *task,
+					   const struct gd_gil_watched *image,
+					   struct gd_probed_gil_thread *thread,
+					   const struct gd_gil_row *row)
 {
-	struct gd_probed_part now;
+	struct gd_probed_part then;
 
-	hold_since(task, 0, thread, cond);
-	now = clocks_of(task);
-	enter(thread, GD_PROBED_GIL_FREE, 0, &now);
+	if (!image->is_program || thread->state != GD_PROBED_GIL_NEW || row->takes || row->drops)
+		return;
+	then = clocks_at(task, image->since_ns, 0);
+	thread->hold.ns += then.cpu_ns;
+	thread->hold.cpu_ns += then.cpu_ns;
 }
 
-static __noinline int take(struct gd_task *task, __u64 cond, __u64 since_ns)
+static __noinline int take(struct gd_task *task, const struct gd_gil_watched *image, __u64 cond)
 {
 	struct gd_probed_gil_thread *thread = make_thread(task);
 	struct gd_gil_row *row = make_gil(task->image, cond);
@@ -70,8 +74,7 @@ static __noinline int take(struct gd_task *task, __u64 cond, __u64 since_ns)
 
 	if (!thread || !row)
 		return 0;
-	if (!since_ns && thread->state == GD_PROBED_GIL_NEW && !row->takes && !row->drops)
-		end_beginning(task, thread, cond);
+	book_beginning(task, image, thread, row);
 	now = clocks_of(task);
 	if (thread->state == GD_PROBED_GIL_HOLDS) {
 		count_gil(
@@ -119,7 +122,7 @@ static __always_inline void hold_since(const struct gd_task *task, __u64 since_n
 }
 
 /* A free-threaded build that switches its GIL off signals without holding it. */
-static __noinline int drop(struct gd_task *task, __u64 cond, __u64 since_ns)
+static __noinline int drop(struct gd_task *task, const struct gd_gil_watched *image, __u64 cond)
 {
 	struct gd_probed_gil_thread *thread = make_thread(task);
 	struct gd_gil_row *row = make_gil(task->image, cond);
@@ -127,8 +130,9 @@ static __noinline int drop(struct gd_task *task, __u64 cond, __u64 since_ns)
 
 	if (!thread || !row)
 		return 0;
+	book_beginning(task, image, thread, row);
 	if (thread->state == GD_PROBED_GIL_NEW && !row->takes && !row->drops)
-		hold_since(task, since_ns, thread, cond);
+		hold_since(task, image->since_ns, thread, cond);
 	if (thread->state != GD_PROBED_GIL_HOLDS || thread->cond != cond)
 		return 0;
 	now = clocks_of(task);

@@ -26,9 +26,9 @@ struct gd_gil_key {
 /* An image that is watched, by its number.  Who becomes another program has another one. */
 struct gd_gil_watched {
 	uint64_t cond;     /* of the main GIL; 0: not known */
-	uint64_t since_ns; /* what it did before was not seen; 0: it began, with one thread */
+	uint64_t since_ns; /* what it did before was not seen */
 	uint32_t link; /* whose events count: its number, or 0 where links came before it had one */
-	uint32_t padding;
+	uint32_t is_program; /* it was executed a moment before, and had one thread */
 };
 
 /* At once: each slows down the others' takes and drops by 60 ns. */

@@ -120,11 +120,12 @@ void gd_gils_detach(struct gd_gils *gils)
 /* ---- Processes come and go ------------------------------------------------------------------- */
 
 /* What it did with its GIL before was not seen. */
-static void watch_since(const struct gd_gils *gils, const struct gd_gil_watch *watch,
-			uint64_t since_ns)
+static void watch_from_now(const struct gd_gils *gils, const struct gd_gil_watch *watch,
+			   bool is_program)
 {
 	struct gd_gil_watched row = { .cond = watch->interpreter->gil,
-				      .since_ns = since_ns,
+				      .since_ns = gd_clock_ns(CLOCK_MONOTONIC),
+				      .is_program = is_program,
 				      .link = watch->link };
 
 	bpf_map_update_elem(bpf_map__fd(gils->skeleton->maps.gd_gil_images), &watch->image, &row,
@@ -138,12 +139,12 @@ void gd_gils_begin(struct gd_gils *gils, uint32_t image)
 	if (!gils->watches.count)
 		return;
 	watches[0].image = image;
-	watch_since(gils, &watches[0], gd_clock_ns(CLOCK_MONOTONIC));
+	watch_from_now(gils, &watches[0], false);
 	gd_gils_look(gils);
 }
 
 void gd_gils_bear(struct gd_gils *gils, const struct gd_attached *attached, int32_t pid,
-		  uint32_t image, const struct gd_interpreter *interpreter, uint64_t since_ns)
+		  uint32_t image, const struct gd_interpreter *interpreter, bool is_program)
 {
 	struct gd_gil_watch *watch = NULL;
 
@@ -152,7 +153,7 @@ void gd_gils_bear(struct gd_gils *gils, const struct gd_attached *attached, int3
 		watch = add_watch(gils, pid, interpreter, image);
 	if (!watch)
 		return;
-	watch_since(gils, watch, since_ns);
+	watch_from_now(gils, watch, is_program);
 	if (gd_follow_is(attached, pid, image))
 		gd_gils_look(gils);
 	else /* it has ended, and another one may have its number */

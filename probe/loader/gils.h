@@ -56,11 +56,11 @@ void gd_gils_begin(struct gd_gils *gils, uint32_t image);
 
 /*
  * It, or what was born of it, bore pid, which is followed as that image and runs interpreter, the same
- * one elsewhere.  since_ns: who drops its GIL without having been seen to take it held it since then,
- * or since it was born.  Needs no rights.  More than GD_GIL_WATCHED_MAX at once stay unknown.
+ * one elsewhere.  is_program: it has just been executed, and what it has computed so far was Python.
+ * Needs no rights.  More than GD_GIL_WATCHED_MAX at once stay unknown.
  */
 void gd_gils_bear(struct gd_gils *gils, const struct gd_attached *attached, int32_t pid,
-		  uint32_t image, const struct gd_interpreter *interpreter, uint64_t since_ns);
+		  uint32_t image, const struct gd_interpreter *interpreter, bool is_program);
 
 /* That image has ended; it need not be one of these. */
 void gd_gils_end(struct gd_gils *gils, uint32_t image);

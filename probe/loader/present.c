@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "present.h"
 #include "follow.h"
-#include <clock.h>
 #include <stdlib.h>
 
 #define CHILDREN_MAX 4096 /* that are looked at, the ended ones included */
@@ -145,8 +144,7 @@ void gd_present_fork(struct gd_attached *attached, const struct gd_event *event,
 	if (!pid)
 		return;
 	gd_reader_open(attached, pid, event->tgid, event->image, &child->reader);
-	gd_gils_bear(&family->gils, attached, pid, event->image, &child->interpreter,
-		     gd_clock_ns(CLOCK_MONOTONIC));
+	gd_gils_bear(&family->gils, attached, pid, event->image, &child->interpreter, false);
 }
 
 /* ---- Ends ------------------------------------------------------------------------------------ */

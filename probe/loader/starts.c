@@ -121,7 +121,8 @@ static bool look_at(struct gd_attached *attached, struct gd_presents *presents,
 		return true;
 	gd_interpreter_move(&child->interpreter, at);
 	gd_reader_open(attached, reader->pid, reader->tgid, reader->image, &child->reader);
-	gd_gils_bear(&family->gils, attached, reader->pid, reader->image, &child->interpreter, 0);
+	gd_gils_bear(&family->gils, attached, reader->pid, reader->image, &child->interpreter,
+		     true);
 	child->is_starting = family->interpreter.has_stacks;
 	child->patience = begin_patience(THREADS_NS);
 	return true;

@@ -230,6 +230,7 @@ static int judge_lead(const struct gd_session_model *session, struct gd_analysis
 		if (!pictured)
 			return -ENOMEM;
 		*pictured = *process;
+		pictured->has_family = session->process_count > 1;
 		pictured->joints = session->tree->joints;
 		pictured->joint_count = session->tree->joint_count;
 		pictured->samples = session->tree->samples;

@@ -360,6 +360,7 @@ static void gather_from_outside(const struct gd_process_model *process, struct g
 	double sleeps = (double)seen->explained_blocks[GD_CAUSE_SLEEP], blocks = 0;
 
 	facts->from_outside = true;
+	facts->has_family = process->has_family;
 	facts->gil_takes_per_s =
 		process->gil_count ? ratio((double)process->gils[0].takes, facts->active_s) : 0;
 	facts->in_futex = ratio(seen->explained_s[GD_CAUSE_FUTEX], facts->active_s);

@@ -18,6 +18,7 @@ struct gd_facts {
 	bool is_free_threaded;
 	bool is_gil_known;
 	bool is_tree;      /* several processes */
+	bool has_family;   /* from outside, one of several processes that does nearly everything */
 	bool from_outside; /* no agent: system calls say what threads wait for, not which lock */
 	double cpus;       /* by affinity and quota */
 

@@ -92,7 +92,8 @@ static bool is_hidden_from_outside(const struct gd_facts *f)
 	if (computing)
 		return (f->gil_share < 0.5 || f->gil_takes_per_s >= YIELDS) &&
 		       f->running <= SERIAL && f->in_futex >= 0.5;
-	if (f->child >= 0.5 || (f->is_tree && f->sleeping >= 0.5))
+	/* Whether a sleep paces the others, or stands for work, nobody says. */
+	if (f->child >= 0.5 || ((f->is_tree || f->has_family) && f->sleeping >= 0.5))
 		return true;
 	/* One waits for the end of the others, as a rule. */
 	return f->in_futex >= (at_once(f) >= OVERLAPPED ? 1.5 : 0.5);

@@ -129,6 +129,7 @@ struct gd_process_model {
 	enum gd_gil_state gil_state;
 	bool is_complete;    /* it ended and everything is here */
 	bool has_no_agent;   /* the scheduler's word is all there is */
+	bool has_family;     /* and not only of it */
 	bool became_another; /* its end was an exec */
 	bool has_exit_code, was_collected;
 	int exit_code;

@@ -41,6 +41,8 @@ static const struct row rows[] = {
 	  { BASE, .from_outside = true, .has_picture = false, .computing = 1, .gil_share = 1, .in_futex = 6 }, GD_VERDICT_COMPUTING, GD_ACTION_PROCESSES },
 	{ "from outside processes that wake each other all the time are not judged",
 	  { BASE, .from_outside = true, .has_picture = false, .is_tree = true, .computing = 1, .cpu_per_block_s = 10e-6 }, GD_VERDICT_UNKNOWN, GD_ACTION_CANNOT_SAY },
+	{ "from outside a process that sleeps while others wait for it is not judged",
+	  { BASE, .from_outside = true, .has_family = true, .sleeping = 1, .overlap = 1 }, GD_VERDICT_UNKNOWN, GD_ACTION_CANNOT_SAY },
 	{ "computing on all CPUs is left alone",
 	  { BASE, .computing = 1, .gil_share = 0.02, .running = 1.9, .wanting = 1.95 }, GD_VERDICT_COMPUTING, GD_ACTION_LEAVE },
 	{ "an unknown GIL does not keep processes from being advised",
