@@ -83,25 +83,22 @@ static __always_inline void book(const struct gd_task *task, const struct gd_hol
 	struct gd_hold_sums *sums = sums_of(task, told);
 	__u64 held_ns = to_ns(told, told->released - told->taken);
 	struct gd_probed_part now = clocks_of(task), end, begin;
-	__u64 split_ns, cpu_ns;
+	__u64 split_ns = 0, cpu_ns = 0, queued_ns = 0;
 
 	if (!sums)
 		return;
-	if (!task->on_ns) { /* the kernel did not show that it came: where it was is not known */
-		__sync_fetch_and_add(&sums->holds, 1);
-		__sync_fetch_and_add(&sums->hold_ns, held_ns);
-		return;
+	if (task->on_ns) { /* else the kernel did not show that it came, and where it was is not known */
+		end = clocks_at(task, now.ns - to_ns(told, told->told - told->released), 0);
+		begin = clocks_at(task, end.ns - held_ns, SLACK_NS + (held_ns >> SLACK_SHIFT));
+		split_ns = passed(begin.ns, end.ns, held_ns);
+		cpu_ns = passed(begin.cpu_ns, end.cpu_ns, split_ns);
+		queued_ns = passed(begin.queued_ns, end.queued_ns, split_ns - cpu_ns);
 	}
-	end = clocks_at(task, now.ns - to_ns(told, told->told - told->released), 0);
-	begin = clocks_at(task, end.ns - held_ns, SLACK_NS + (held_ns >> SLACK_SHIFT));
-	split_ns = passed(begin.ns, end.ns, held_ns);
-	cpu_ns = passed(begin.cpu_ns, end.cpu_ns, split_ns);
 	__sync_fetch_and_add(&sums->holds, 1);
 	__sync_fetch_and_add(&sums->hold_ns, held_ns);
 	__sync_fetch_and_add(&sums->split_ns, split_ns);
 	__sync_fetch_and_add(&sums->cpu_ns, cpu_ns);
-	__sync_fetch_and_add(&sums->queued_ns,
-			     passed(begin.queued_ns, end.queued_ns, split_ns - cpu_ns));
+	__sync_fetch_and_add(&sums->queued_ns, queued_ns);
 }
 
 SEC("uprobe")

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The records of followed threads: made by sched.bpf.c, the same map in gil.bpf.c. */
+/* The records of followed threads: made by sched.bpf.c, the same map in gil.bpf.c and hold.bpf.c. */
 #ifndef GD_BPF_TASKS_H
 #define GD_BPF_TASKS_H
 

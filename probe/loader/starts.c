@@ -106,9 +106,9 @@ static struct gd_present *find_family(struct gd_presents *presents, const struct
 
 /* False: what it runs is not known yet. */
 static bool look_at(struct gd_attached *attached, struct gd_presents *presents,
-		    const struct gd_present_start *start)
+		    struct gd_present_start *start)
 {
-	const struct gd_reader *reader = &start->reader;
+	struct gd_reader *reader = &start->reader;
 	struct gd_present_child *child;
 	struct gd_present *family;
 	uint64_t at;
@@ -120,8 +120,9 @@ static bool look_at(struct gd_attached *attached, struct gd_presents *presents,
 	if (!child)
 		return true;
 	gd_interpreter_move(&child->interpreter, at);
-	gd_reader_open(attached, reader->pid, reader->tgid, reader->image, &child->reader);
-	gd_gils_bear(&family->gils, attached, reader->pid, reader->image, &child->interpreter,
+	child->reader = *reader;
+	*reader = (struct gd_reader){ .link = NULL };
+	gd_gils_bear(&family->gils, attached, child->reader.pid, child->image, &child->interpreter,
 		     true);
 	child->is_starting = family->interpreter.has_stacks;
 	child->patience = begin_patience(THREADS_NS);
