@@ -13,6 +13,7 @@
  * Descriptor 1 is the listening socket, 2 the session's marker, locked.  It prints nothing and its
  * exit code tells nobody anything: what it could not do is in the recording.
  */
+#include "beside.h"
 #include "clock.h"
 #include "jitter.h"
 #include "kernel.h"
@@ -127,8 +128,11 @@ static void finish(struct sampler *sampler, struct gd_target **link, bool is_gon
 	write_file(sampler, target, false);
 }
 
-/* Where the slots of its threads are.  A probe that is busy or gone costs the classes of blocks. */
-static void tell_probe(const struct gd_target *target)
+/*
+ * Where the slots of its threads are, and memfd, in which they lie.  A probe that is busy or gone
+ * costs the classes of blocks.
+ */
+static void tell_probe(const struct gd_target *target, int memfd)
 {
 	struct gd_order order = { .magic = GD_ORDER_MAGIC,
 				  .abi_major = GD_ABI_MAJOR,
@@ -136,13 +140,15 @@ static void tell_probe(const struct gd_target *target)
 				  .pid = target->pid,
 				  .slot_tls_offset = target->process->slot_tls_offset };
 
-	send(PROBE, &order, sizeof(order), MSG_NOSIGNAL | MSG_DONTWAIT);
+	gd_beside_send(PROBE, &order, sizeof(order), memfd);
 }
 
 static void add_target(struct sampler *sampler, int memfd, int32_t pid)
 {
+	int probes = sampler->is_probed ? fcntl(memfd, F_DUPFD_CLOEXEC, 0) : -1;
 	struct epoll_event event = { .events = EPOLLIN };
 	struct gd_target *target;
+	int err;
 
 	/* After an exec the same process comes again with another image. */
 	for (struct gd_target **link = &sampler->tree.targets; *link;) {
@@ -153,10 +159,13 @@ static void add_target(struct sampler *sampler, int memfd, int32_t pid)
 			link = &(*link)->next;
 		}
 	}
-	if (gd_target_new(memfd, pid, &target) != 0)
+	err = gd_target_new(memfd, pid, &target);
+	if (!err && sampler->is_probed)
+		tell_probe(target, probes);
+	if (probes >= 0)
+		close(probes);
+	if (err)
 		return;
-	if (sampler->is_probed)
-		tell_probe(target);
 	gd_machine_note(target);
 	gd_kernel_note_totals(target);
 	gd_kernel_note_modules(target);
@@ -225,34 +234,13 @@ static void keep_all(struct sampler *sampler)
 
 /* ---- The socket ------------------------------------------------------------------------------ */
 
-/* The descriptor beside a message; -1: none. */
-static int received_fd(struct msghdr *msg)
-{
-	struct cmsghdr *header = CMSG_FIRSTHDR(msg);
-	int fd = -1;
-
-	if (header && header->cmsg_level == SOL_SOCKET && header->cmsg_type == SCM_RIGHTS &&
-	    header->cmsg_len == CMSG_LEN(sizeof(int)))
-		memcpy(&fd, CMSG_DATA(header), sizeof(fd));
-	return fd;
-}
-
 static void serve(struct sampler *sampler, int connection)
 {
 	struct gd_hello hello;
-	union {
-		struct cmsghdr header;
-		char space[CMSG_SPACE(sizeof(int))];
-	} control;
-	struct iovec iov = { &hello, sizeof(hello) };
-	struct msghdr msg = { .msg_iov = &iov,
-			      .msg_iovlen = 1,
-			      .msg_control = &control,
-			      .msg_controllen = sizeof(control) };
 	struct ucred peer;
 	socklen_t peer_len = sizeof(peer);
-	ssize_t n = recvmsg(connection, &msg, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
-	int fd = n < 0 ? -1 : received_fd(&msg);
+	int fd;
+	ssize_t n = gd_beside_receive(connection, &hello, sizeof(hello), &fd);
 
 	/* Whose process it is, the kernel says; of another user we take nothing. */
 	if (n == (ssize_t)sizeof(hello) && hello.magic == GD_HELLO_MAGIC &&

@@ -27,8 +27,9 @@ GD_ASSERT_SIZE(gd_hello, 16);
 
 #define GD_ORDER_MAGIC  0x47494c4fu
 #define GD_ORDER_FOLLOW 1 /* pid, and all that it starts; answered */
-#define GD_ORDER_SLOTS  2 /* the agent woke in pid: where its threads' slots are; not answered */
-#define GD_ORDER_STORE  3 /* write everything now; answered */
+/* The agent woke in pid: where its threads' slots are, its memfd beside it; not answered. */
+#define GD_ORDER_SLOTS 2
+#define GD_ORDER_STORE 3 /* write everything now; answered */
 
 struct gd_order {
 	uint32_t magic;

@@ -43,8 +43,10 @@ struct gd_probed {
 	uint64_t small_waits_ns;
 	uint64_t looks;      /* joint instants taken: GD_SECTION_JOINT */
 	uint64_t sees_holds; /* the agent tells when holds end: GD_SECTION_PROBED_HOLDS */
+	uint64_t
+		slots_pinned; /* of threads, so that reading one is cheap; 0: the kernel pins none */
 };
-GD_ASSERT_SIZE(gd_probed, 192);
+GD_ASSERT_SIZE(gd_probed, 200);
 
 /* ---- A program that a process ran: from its birth or exec to its end or next exec ------------ */
 

@@ -54,18 +54,26 @@ static __always_inline __u64 wake_up(void)
 									    : BPF_RB_NO_WAKEUP;
 }
 
-/* To be submitted; NULL: there is no room, which is counted. */
-static __always_inline struct gd_event *begin_event(__u32 what, __u32 image, __u64 now)
+/* To be submitted; NULL: there is no room. */
+static __always_inline struct gd_event *try_event(__u32 what, __u32 image, __u64 now)
 {
 	struct gd_event *event = bpf_ringbuf_reserve(&gd_events, sizeof(*event), 0);
 
-	if (!event) {
-		count(GD_BPF_LOST_EVENTS);
+	if (!event)
 		return 0;
-	}
 	event->what = what;
 	event->image = image;
 	event->now_ns = now;
+	return event;
+}
+
+/* The same; what has no room is counted. */
+static __always_inline struct gd_event *begin_event(__u32 what, __u32 image, __u64 now)
+{
+	struct gd_event *event = try_event(what, image, now);
+
+	if (!event)
+		count(GD_BPF_LOST_EVENTS);
 	return event;
 }
 

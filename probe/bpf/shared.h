@@ -7,6 +7,7 @@
 #define GD_BPF_SHARED_H
 
 #include "python_shared.h"
+#include "slot_shared.h"
 #include <gildiag/recording.h>
 
 /* What a thread did; the recording has no room for zeros, the kernel none for rows that come. */
@@ -140,7 +141,7 @@ struct gd_wait_sums {
 	uint64_t blocked_ns_max;
 };
 
-/* Of a lock's holds that others waited for: hold_point.h. */
+/* Of a lock's holds that others waited for. */
 struct gd_hold_key {
 	uint32_t image;
 	uint32_t cause;
@@ -164,6 +165,7 @@ struct gd_hold_sums {
 #define GD_EVENT_THREAD_ENDED 3
 #define GD_EVENT_DROPPED      4 /* its credentials changed: none of the caller's business */
 #define GD_EVENT_PYTHON_STACK 5 /* one that was not seen before */
+#define GD_EVENT_SLOT_SOUGHT  6 /* pid, a thread, is switched often: its slot is worth a pin */
 
 /* What happens rarely.  task is whole with GD_EVENT_THREAD_ENDED only. */
 struct gd_event {
@@ -171,11 +173,9 @@ struct gd_event {
 	uint32_t image;
 	int32_t pid;
 	int32_t ppid;
-	uint32_t tgid; /* in the outermost namespace */
-	uint32_t
-		copy_of; /* with GD_EVENT_IMAGE_BORN: the image whose memory it has a copy of, or 0 */
-	uint32_t
-		is_program; /* with GD_EVENT_IMAGE_BORN: it begins to execute one, and was asked for */
+	uint32_t tgid;    /* in the outermost namespace */
+	uint32_t copy_of; /* of one that is born: the image whose memory it has a copy of, or 0 */
+	uint32_t is_program; /* the same: it begins to execute one, and was asked for */
 	uint32_t padding;
 	uint64_t now_ns;
 	uint64_t stack;   /* with GD_EVENT_PYTHON_STACK: its key */

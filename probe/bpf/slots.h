@@ -4,30 +4,34 @@
 #define GD_BPF_SLOTS_H
 
 #include "arch_x86_64.h"
-#include "tables.h"
+#include "lives.h"
 
-/* The part of the agent's slot that is read at a switch. */
-struct slot_head {
-	__u32 seq;
-	__u32 state;
-	__s32 tid;
-	__u16 cause;
-	__u16 cause_prev;
-	__u64 since;
-	__u64 since_prev;
-	__u64 object;
-};
-_Static_assert(__builtin_offsetof(struct slot_head, object) ==
-		       __builtin_offsetof(struct gd_thread, object),
-	       "the head of a slot is that of struct gd_thread");
+/* Slots can be pinned (Linux 6.13); else the verifier never sees the table that older kernels refuse. */
+const volatile _Bool gd_has_pinned;
 
-/* Takes over what a slot says, if it is this thread's. */
-static __always_inline _Bool use_slot(struct gd_task *rec, const struct slot_head *slot)
+struct {
+	__uint(type, BPF_MAP_TYPE_TASK_STORAGE);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, int);
+	__type(value, struct gd_pinned);
+} gd_pinned_slots SEC(".maps");
+
+/* Whose slot was read so often is worth a pin; asked again at each power of two, it may be lost. */
+#define PIN_AT 16
+
+static __always_inline _Bool is_worth_a_pin(__u64 readings)
 {
-	if (slot->tid != rec->tid || slot->state != GD_THREAD_LIVE ||
-	    slot->cause >= GD_PROBED_NO_SLOT)
+	return gd_has_pinned && readings >= PIN_AT && !(readings & (readings - 1));
+}
+
+/* Takes over what a slot says, if it is this thread's.  Others of its process may write into it. */
+static __always_inline _Bool use_slot(struct gd_task *rec, const gd_slot_head *slot)
+{
+	__u16 cause = *(const volatile __u16 *)&slot->cause;
+
+	if (slot->tid != rec->tid || slot->state != GD_THREAD_LIVE || cause >= GD_PROBED_NO_SLOT)
 		return 0;
-	rec->cause = slot->cause;
+	rec->cause = cause;
 	rec->object = slot->object;
 	rec->sums.slots_read++;
 	return 1;
@@ -36,7 +40,7 @@ static __always_inline _Bool use_slot(struct gd_task *rec, const struct slot_hea
 /* Finds the current thread's slot by the pointer in its own storage. */
 static __noinline int find_slot(struct gd_task *rec, struct task_struct *task)
 {
-	struct slot_head slot;
+	gd_slot_head slot;
 
 	rec->slot = 0;
 	if (bpf_probe_read_user(&rec->slot, sizeof(rec->slot),
@@ -56,17 +60,40 @@ static __noinline int find_slot(struct gd_task *rec, struct task_struct *task)
 	return 0;
 }
 
+/* Reading another program's memory costs 70 to 90 ns, its own pinned page 10. */
+static __always_inline _Bool read_pinned(struct gd_task *rec, struct task_struct *task)
+{
+	struct gd_pinned *pinned;
+
+	if (!gd_has_pinned)
+		return 0;
+	pinned = bpf_task_storage_get(&gd_pinned_slots, task, 0, 0);
+	return pinned && pinned->slot && pinned->image == rec->image && use_slot(rec, pinned->slot);
+}
+
+static __noinline int seek_pin(const struct gd_task *rec)
+{
+	struct gd_event *event = try_event(GD_EVENT_SLOT_SOUGHT, rec->image, rec->left_ns);
+
+	if (!event)
+		return 0;
+	event->pid = rec->tid;
+	bpf_ringbuf_submit(event, wake_up());
+	return 0;
+}
+
 /* What the agent says of the current thread.  A thread keeps its slot as long as it lives. */
 static __always_inline void read_slot(struct gd_task *rec, struct task_struct *task)
 {
-	struct slot_head slot;
+	gd_slot_head slot;
 
-	if (!rec->tls_offset)
+	if (!rec->tls_offset || read_pinned(rec, task))
 		return;
-	if (rec->slot && !bpf_probe_read_user(&slot, sizeof(slot), (void *)rec->slot) &&
-	    use_slot(rec, &slot))
-		return;
-	find_slot(rec, task);
+	if (!rec->slot || bpf_probe_read_user(&slot, sizeof(slot), (void *)rec->slot) ||
+	    !use_slot(rec, &slot))
+		find_slot(rec, task);
+	else if (is_worth_a_pin(rec->sums.slots_read))
+		seek_pin(rec);
 }
 
 /*
@@ -76,7 +103,7 @@ static __always_inline void read_slot(struct gd_task *rec, struct task_struct *t
 static __always_inline void read_slot_late(struct gd_task *rec, struct task_struct *task)
 {
 	__u64 pointer = task->thread.fsbase + rec->tls_offset, address = 0;
-	struct slot_head slot;
+	gd_slot_head slot;
 
 	if (!rec->off_ns || !rec->state || rec->woken_ns || rec->cause != GD_PROBED_NO_SLOT)
 		return;

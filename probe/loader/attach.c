@@ -66,6 +66,46 @@ static int make_room(struct sched_bpf *skeleton, uint32_t ring_bytes, bool has_s
 	return err;
 }
 
+static void ask_for_attaching(struct sched_bpf *skeleton)
+{
+	struct bpf_program *const others[] = { skeleton->progs.gd_switch_followed,
+					       skeleton->progs.gd_wake_followed,
+					       skeleton->progs.gd_adopt,
+					       skeleton->progs.gd_dump,
+					       skeleton->progs.gd_read,
+					       skeleton->progs.gd_glance,
+					       skeleton->progs.gd_seek };
+
+	for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++)
+		bpf_program__set_autoattach(others[i], false);
+}
+
+static int load(uint32_t owner, uint32_t ring_bytes, bool has_stacks, bool has_pinned,
+		struct gd_attached *attached)
+{
+	struct sched_bpf *skeleton = sched_bpf__open();
+	int err;
+
+	if (!skeleton)
+		return -errno;
+	skeleton->rodata->gd_owner = owner;
+	skeleton->rodata->gd_has_stacks = has_stacks;
+	skeleton->rodata->gd_has_pinned = has_pinned;
+	skeleton->rodata->gd_marks_are_exact = has_small_pids();
+	bpf_map__set_autocreate(skeleton->maps.gd_pinned_slots, has_pinned);
+	ask_for_attaching(skeleton);
+	err = make_room(skeleton, ring_bytes, has_stacks);
+	if (!err)
+		err = sched_bpf__load(skeleton);
+	if (err) {
+		sched_bpf__destroy(skeleton);
+		return err;
+	}
+	attached->skeleton = skeleton;
+	attached->has_pinned = has_pinned;
+	return 0;
+}
+
 int gd_attach(uint32_t owner, uint32_t ring_bytes, bool has_stacks, ring_buffer_sample_fn on_event,
 	      void *arg, struct gd_attached *ret_attached, struct gd_diag *diag)
 {
@@ -73,22 +113,9 @@ int gd_attach(uint32_t owner, uint32_t ring_bytes, bool has_stacks, ring_buffer_
 	int err;
 
 	libbpf_set_print(be_silent);
-	attached.skeleton = sched_bpf__open();
-	if (!attached.skeleton)
-		return say_why(-errno, diag);
-	attached.skeleton->rodata->gd_owner = owner;
-	attached.skeleton->rodata->gd_has_stacks = has_stacks;
-	attached.skeleton->rodata->gd_marks_are_exact = has_small_pids();
-	bpf_program__set_autoattach(attached.skeleton->progs.gd_switch_followed, false);
-	bpf_program__set_autoattach(attached.skeleton->progs.gd_wake_followed, false);
-	bpf_program__set_autoattach(attached.skeleton->progs.gd_adopt, false);
-	bpf_program__set_autoattach(attached.skeleton->progs.gd_dump, false);
-	bpf_program__set_autoattach(attached.skeleton->progs.gd_read, false);
-	bpf_program__set_autoattach(attached.skeleton->progs.gd_glance, false);
-	bpf_program__set_autoattach(attached.skeleton->progs.gd_seek, false);
-	err = make_room(attached.skeleton, ring_bytes, has_stacks);
-	if (!err)
-		err = sched_bpf__load(attached.skeleton);
+	err = load(owner, ring_bytes, has_stacks, true, &attached);
+	if (err && err != -EPERM) /* a kernel that cannot pin says EINVAL or EACCES */
+		err = load(owner, ring_bytes, has_stacks, false, &attached);
 	if (!err)
 		err = make_links(&attached, on_event, arg);
 	if (err) {

@@ -14,6 +14,7 @@ struct gd_attached {
 	struct sched_bpf *skeleton;
 	struct ring_buffer *ring; /* of struct gd_event */
 	struct bpf_link *adopt, *dump, *read, *glance;
+	bool has_pinned;   /* slots can be: pinned.h */
 	unsigned int cpus; /* how many values a per-CPU counter has */
 };
 

@@ -52,17 +52,13 @@ int gd_follow_check(int pidfd, int32_t pid, uint32_t owner, struct gd_diag *diag
 	return 0;
 }
 
-/* The kernel's own lock may be taken on this CPU at that moment. */
-static int write_record(int map, int pidfd, const struct gd_task *task)
+int gd_follow_write(int map, int pidfd, const void *value, uint64_t flags)
 {
 	int tries = 1000;
 
-	while (bpf_map_update_elem(map, &pidfd, task, BPF_NOEXIST) != 0) {
-		if (errno == EEXIST)
-			return 0; /* it is followed already */
+	while (bpf_map_update_elem(map, &pidfd, value, flags) != 0)
 		if ((errno != EAGAIN && errno != EBUSY) || --tries == 0)
 			return -errno;
-	}
 	return 0;
 }
 
@@ -82,7 +78,9 @@ int gd_follow(const struct gd_attached *attached, int32_t pid, uint32_t owner, u
 	err = gd_follow_check(pidfd, pid, owner, diag);
 	if (err)
 		return err;
-	err = write_record(map, pidfd, &task);
+	err = gd_follow_write(map, pidfd, &task, BPF_NOEXIST);
+	if (err == -EEXIST)
+		err = 0; /* it is followed already */
 	/* Once for the leader, once for threads that came before it in the kernel's order. */
 	for (int i = 0; !err && i < 2; i++)
 		err = gd_attach_adopt(attached);
@@ -102,12 +100,18 @@ static int find_task(const struct gd_attached *attached, int pidfd, struct gd_ta
 	return bpf_map_lookup_elem(map, &pidfd, ret_task) == 0 && ret_task->image ? 0 : -ESRCH;
 }
 
+uint32_t gd_follow_image(const struct gd_attached *attached, int pidfd)
+{
+	struct gd_task task;
+
+	return find_task(attached, pidfd, &task) == 0 ? task.image : 0;
+}
+
 bool gd_follow_is(const struct gd_attached *attached, int32_t pid, uint32_t image)
 {
 	gd_autoclose int pidfd = (int)syscall(SYS_pidfd_open, pid, 0);
-	struct gd_task task;
 
-	return pidfd >= 0 && find_task(attached, pidfd, &task) == 0 && task.image == image;
+	return pidfd >= 0 && gd_follow_image(attached, pidfd) == image;
 }
 
 static int hand_on(const struct gd_attached *attached, const struct gd_learnt *learnt)

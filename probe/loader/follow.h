@@ -15,6 +15,15 @@ int gd_follow(const struct gd_attached *attached, int32_t pid, uint32_t owner, u
 /* May who asks for it, owner, look into pid, which pidfd is?  0, or -errno and a sentence. */
 int gd_follow_check(int pidfd, int32_t pid, uint32_t owner, struct gd_diag *diag);
 
+/* The program of a thread that is followed, by a descriptor of it; 0: it is not. */
+uint32_t gd_follow_image(const struct gd_attached *attached, int pidfd);
+
+/*
+ * Stores a value of a thread's in a map; flags: BPF_ANY, BPF_NOEXIST.  0 or -errno.  The kernel's own
+ * lock may be taken on this CPU at that moment: it is tried again.
+ */
+int gd_follow_write(int map, int pidfd, const void *value, uint64_t flags);
+
 /* Is pid the process that is followed as that image? */
 bool gd_follow_is(const struct gd_attached *attached, int32_t pid, uint32_t image);
 

@@ -9,10 +9,12 @@
 #include "books.h"
 #include "follow.h"
 #include "looks.h"
+#include "pinned.h"
 #include "probe_file.h"
 #include "rights.h"
 #include "starts.h"
 #include "wishes.h"
+#include <beside.h>
 #include <clock.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -39,6 +41,7 @@ struct probe {
 	struct gd_python_stacks stacks;
 	struct gd_looks looks; /* where no agent is */
 	struct gd_holds holds; /* where one is */
+	struct gd_pins pins;   /* as above */
 	int folder;
 	uint32_t owner; /* whose processes it may follow; ~0: anybody's */
 	uint64_t attached_ns, store_ns;
@@ -55,8 +58,13 @@ static int on_event(void *arg, void *data, size_t size_bytes)
 		gd_python_stacks_note(&probe->stacks, event->image, event->stack);
 		return 0;
 	}
+	if (event->what == GD_EVENT_SLOT_SOUGHT) {
+		gd_pins_seek(&probe->attached, event->image, event->pid, &probe->pins);
+		return 0;
+	}
 	gd_books_note(&probe->books, event);
 	if (event->what == GD_EVENT_IMAGE_ENDED) {
+		gd_pins_end(&probe->pins, event->image);
 		gd_starts_end(&probe->presents, event->image);
 		gd_present_end(&probe->presents, event->image);
 	}
@@ -89,7 +97,7 @@ static int store(struct probe *probe, bool is_over)
 				   &(struct gd_probe_sources){ &probe->attached, &probe->books,
 							       &probe->presents, &probe->stacks,
 							       &probe->looks, &probe->holds,
-							       probe->attached_ns },
+							       &probe->pins, probe->attached_ns },
 				   is_over);
 }
 
@@ -121,7 +129,8 @@ static int follow(struct probe *probe, int32_t pid, struct gd_diag *diag)
 	return 0;
 }
 
-static void obey(struct probe *probe, const struct gd_order *order)
+/* beside: the descriptor that came with it, or -1. */
+static void obey(struct probe *probe, const struct gd_order *order, int beside)
 {
 	struct gd_diag diag = { "" };
 
@@ -132,6 +141,7 @@ static void obey(struct probe *probe, const struct gd_order *order)
 		break;
 	case GD_ORDER_SLOTS:
 		gd_follow_slots(&probe->attached, order->pid, order->slot_tls_offset);
+		gd_pins_add(&probe->attached, order->pid, beside, &probe->pins);
 		break;
 	case GD_ORDER_STORE:
 		answer(store(probe, false), &diag);
@@ -146,11 +156,15 @@ static bool take_orders(struct probe *probe)
 {
 	struct gd_order order;
 	ssize_t n;
+	int beside;
 
-	while ((n = recv(CONTROL, &order, sizeof(order), MSG_DONTWAIT)) > 0)
+	while ((n = gd_beside_receive(CONTROL, &order, sizeof(order), &beside)) > 0) {
 		if (n == (ssize_t)sizeof(order) && order.magic == GD_ORDER_MAGIC &&
 		    order.abi_major == GD_ABI_MAJOR)
-			obey(probe, &order);
+			obey(probe, &order, beside);
+		if (beside >= 0)
+			close(beside);
+	}
 	return n < 0 && (errno == EAGAIN || errno == EINTR);
 }
 
@@ -284,6 +298,7 @@ int main(int argc, char **argv)
 	gd_looks_free(&probe.looks);
 	gd_starts_forget(&probe.presents);
 	gd_present_forget(&probe.presents);
+	gd_pins_free(&probe.pins);
 	gd_holds_detach(&probe.holds);
 	gd_detach(&probe.attached);
 	gd_books_free(&probe.books);

@@ -327,6 +327,7 @@ int gd_probe_file_write(int folder, const struct gd_probe_sources *sources, bool
 	content.facts.lost[GD_PROBED_LOST_SAMPLES] += sources->presents->lost;
 	content.facts.lost[GD_PROBED_LOST_HOLDS] =
 		gd_holds_gather(sources->holds, ROWS_MAX, &content.holds);
+	content.facts.slots_pinned = sources->pins->threads;
 	content.facts.sees_holds = sources->holds->skeleton != NULL;
 	if (!err)
 		err = write_content(folder, &header, &content, sources);

@@ -7,6 +7,7 @@
 #include "books.h"
 #include "holds.h"
 #include "looks.h"
+#include "pinned.h"
 #include "present.h"
 #include <stdbool.h>
 
@@ -18,6 +19,7 @@ struct gd_probe_sources {
 	struct gd_python_stacks *stacks;
 	const struct gd_looks *looks;
 	const struct gd_holds *holds;
+	const struct gd_pins *pins;
 	uint64_t attached_ns;
 };
 

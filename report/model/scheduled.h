@@ -54,8 +54,9 @@ struct gd_probe_model {
 	bool is_complete;
 	uint64_t lost[GD_PROBED_LOST_COUNT];
 	uint64_t slots_none, slots_faulted, slots_wrong;
-	uint64_t dropped; /* processes that took other credentials */
-	uint64_t mended;  /* switches that the kernel did not show */
+	uint64_t slots_pinned; /* of threads; 0: this kernel pins none */
+	uint64_t dropped;      /* processes that took other credentials */
+	uint64_t mended;       /* switches that the kernel did not show */
 	bool sees_holds;
 	/* Programs that did next to nothing and are not told apart: how many, on and off the CPU. */
 	uint64_t small_processes;

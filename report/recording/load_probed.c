@@ -292,6 +292,7 @@ static int load_facts(struct load *load)
 	probe->slots_none = row.slots_none;
 	probe->slots_faulted = row.slots_faulted;
 	probe->slots_wrong = row.slots_wrong;
+	probe->slots_pinned = row.slots_pinned;
 	probe->dropped = row.dropped;
 	probe->mended = row.mended;
 	probe->sees_holds = row.sees_holds != 0;

@@ -107,7 +107,8 @@ json_t *gd_json_probe(const struct gd_analysis *analysis)
 	if (!probe)
 		return json_null();
 	return json_pack(
-		"{s:o, s:b, s:{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}, s:{s:o, s:o, s:o, s:o}, "
+		"{s:o, s:b, s:{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}, s:{s:o, s:o, s:o, s:o, "
+		"s:o}, "
 		"s:o, "
 		"s:o, "
 		"s:o, "
@@ -124,9 +125,9 @@ json_t *gd_json_probe(const struct gd_analysis *analysis)
 		gd_json_integer(analysis->crosscheck.slots_read), "none",
 		gd_json_integer(probe->slots_none), "faulted",
 		gd_json_integer(probe->slots_faulted), "wrong", gd_json_integer(probe->slots_wrong),
-		"dropped_processes", gd_json_integer(probe->dropped), "mended_switches",
-		gd_json_integer(probe->mended), "switches",
-		gd_json_integer(analysis->crosscheck.switches), "crosscheck",
+		"pinned", gd_json_integer(probe->slots_pinned), "dropped_processes",
+		gd_json_integer(probe->dropped), "mended_switches", gd_json_integer(probe->mended),
+		"switches", gd_json_integer(analysis->crosscheck.switches), "crosscheck",
 		make_crosscheck(&analysis->crosscheck), "small_processes", "count",
 		gd_json_integer(probe->small_processes), "on_cpu_s",
 		gd_json_number(probe->small_cpu_s), "off_cpu_s", gd_json_number(probe->small_off_s),

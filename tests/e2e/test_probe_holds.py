@@ -120,7 +120,7 @@ class Meanwhile(unittest.TestCase):
     def test_a_holder_that_sleeps_is_blocked(self):
         seen, text = self.held("sleep")
         self.assertGreater(self.share(seen, "blocked_s"), 0.9)
-        self.assertEqual(seen["not_split_s"], 0)
+        self.assertLess(seen["not_split_s"], 1e-4 * seen["hold_s"])  # the two clocks are some us apart at most
         self.assertRegex(text, r"meanwhile the holder computed \d %, was blocked (9\d|100) %")
 
     def test_a_holder_that_computes_is_on_the_cpu(self):
