@@ -294,6 +294,7 @@ int main(int argc, char **argv)
 	if (err || chdir("/") != 0)
 		return 1;
 	run(&probe);
+	close(CONTROL); /* all is written: who waits for that need not wait for us */
 	gd_python_stacks_free(&probe.stacks);
 	gd_looks_free(&probe.looks);
 	gd_starts_forget(&probe.presents);

@@ -27,7 +27,7 @@ static void record_something(struct gd_doctor_scene *scene, struct gd_parts *par
 {
 	char *argv[] = { (char *)"/proc/self/exe", (char *)"--version", NULL };
 	struct gd_folder folder = { NULL, -1, -1 };
-	struct gd_launched launched = { 0, 0 };
+	struct gd_launched launched = { .probe = 0 };
 	struct gd_diag diag = { "" };
 	int null = open("/dev/null", O_WRONLY | O_CLOEXEC), saved = dup(STDOUT_FILENO);
 

@@ -124,7 +124,7 @@ int gd_start(const struct gd_command *command, const struct gd_start_how *how, i
 	     char **argv, struct gd_started *ret_started)
 {
 	gd_autofree char **words = NULL;
-	struct gd_launched launched = { 0, 0 };
+	struct gd_launched launched = { .probe = 0 };
 	enum gd_program_kind kind;
 	struct gd_diag diag = { "" };
 	char path[PATH_MAX];
@@ -143,19 +143,20 @@ int gd_start(const struct gd_command *command, const struct gd_start_how *how, i
 	kind = gd_program_inspect(words[0], path, sizeof(path));
 	if (kind != GD_PROGRAM_WATCHABLE && (code = say_unfit(command, kind, path)) >= 0)
 		return code;
-	*ret_started = (struct gd_started){ NULL, 0 };
+	*ret_started = (struct gd_started){ .folder = NULL };
 	if (kind == GD_PROGRAM_WATCHABLE)
 		err = start_watched(words, how, ret_started, &launched, &diag);
 	else
 		err = gd_launch(words, NULL, NULL, GD_PROBE_OFF, &launched, &diag);
-	if (err) {
-		gd_command_fail(command, GD_EXIT_ERROR, &diag);
-		return EXIT_CANNOT_START;
-	}
+	ret_started->wait_status = launched.wait_status;
+	ret_started->probe = launched.probe;
+	if (!err && !launched.exec_errno)
+		return -1;
+	gd_probe_reap(launched.probe);
 	if (launched.exec_errno)
 		return say_exec_failed(command, words[0], launched.exec_errno);
-	ret_started->wait_status = launched.wait_status;
-	return -1;
+	gd_command_fail(command, GD_EXIT_ERROR, &diag);
+	return EXIT_CANNOT_START;
 }
 
 int gd_start_finish(const struct gd_started *started)
@@ -164,10 +165,11 @@ int gd_start_finish(const struct gd_started *started)
 	int signal_number;
 	sigset_t set;
 
+	fflush(NULL);
+	gd_probe_reap(started->probe);
 	if (!WIFSIGNALED(started->wait_status))
 		return WEXITSTATUS(started->wait_status);
 	signal_number = WTERMSIG(started->wait_status);
-	fflush(NULL);
 	setrlimit(RLIMIT_CORE, &none); /* the target's core is the one of interest */
 	signal(signal_number, SIG_DFL);
 	sigemptyset(&set);

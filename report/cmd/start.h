@@ -9,6 +9,7 @@
 struct gd_started {
 	char *folder; /* of the recording, to be freed; NULL: it ran unwatched */
 	int wait_status;
+	pid_t probe; /* which is detaching, while the report is made; 0: none */
 };
 
 /* How to start it. */
@@ -31,7 +32,7 @@ int gd_start(const struct gd_command *command, const struct gd_start_how *how, i
  */
 int gd_start_find_module(const struct gd_option *options, int argc, char **argv);
 
-/* The exit code of the target; a target that died by a signal takes us with it. */
+/* Waits for the probe.  The exit code of the target; a target that died by a signal takes us with it. */
 int gd_start_finish(const struct gd_started *started);
 
 #endif

@@ -67,6 +67,7 @@ void gd_doctor_probe(const struct gd_doctor_scene *scene, struct gd_finding *ret
 			       (double)(ended.tv_sec - began.tv_sec) * 1e3 +
 				       (double)(ended.tv_nsec - began.tv_nsec) / 1e6);
 		gd_probe_end(&probe);
+		gd_probe_reap(probe.pid);
 		return;
 	}
 	gd_finding_set(ret_finding, GD_HEALTH_MISSING, NULL, "%s", diag.text);

@@ -94,5 +94,6 @@ int gd_attach(pid_t pid, double seconds, const struct gd_parts *parts,
 		wait_for_end(pidfd, seconds);
 	}
 	gd_probe_end(&probe);
+	gd_probe_reap(probe.pid);
 	return err;
 }

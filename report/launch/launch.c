@@ -238,7 +238,7 @@ int gd_launch(char *const *argv, const struct gd_parts *parts, struct gd_folder 
 	      enum gd_probe_wish wish, struct gd_launched *ret_launched, struct gd_diag *diag)
 {
 	struct start start = { .argv = argv, .parts = parts, .folder = folder };
-	struct gd_launched launched = { 0, 0 };
+	struct gd_launched launched = { .probe = 0 };
 	struct gd_probe probe = { .pid = 0, .control = -1 };
 	pid_t sampler = -1;
 	int leash = -1, err = 0;
@@ -253,6 +253,7 @@ int gd_launch(char *const *argv, const struct gd_parts *parts, struct gd_folder 
 	if (sampler > 0)
 		end_sampler(sampler, leash);
 	gd_probe_end(&probe);
+	launched.probe = probe.pid;
 	*ret_launched = launched;
 	return err;
 }

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* Orders go through a socket; its closing is the order to end. */
+/*
+ * Orders go through a socket; its closing is the order to end, and the answer to that is that the
+ * probe closes its own end.
+ */
 #include "probe.h"
 #include "invoker.h"
 #include <errno.h>
@@ -109,10 +112,12 @@ int gd_probe_start(const struct gd_parts *parts, const char *folder,
 		return gd_diag_set(diag, err, "cannot start the eBPF probe: %s", strerror(-err));
 	}
 	err = receive(&probe, diag);
-	if (err)
-		gd_probe_end(&probe);
-	else
+	if (!err) {
 		*ret_probe = probe;
+		return 0;
+	}
+	gd_probe_end(&probe);
+	gd_probe_reap(probe.pid);
 	return err;
 }
 
@@ -130,10 +135,21 @@ int gd_probe_follow(const struct gd_probe *probe, pid_t pid, struct gd_diag *dia
 
 void gd_probe_end(struct gd_probe *probe)
 {
+	char nothing;
+	ssize_t n;
+
 	if (!probe->pid)
 		return;
+	shutdown(probe->control, SHUT_WR);
+	do {
+		n = recv(probe->control, &nothing, sizeof(nothing), 0);
+	} while (n > 0 || (n < 0 && errno == EINTR));
 	close(probe->control);
-	while (waitpid(probe->pid, NULL, 0) < 0 && errno == EINTR)
+	probe->control = -1;
+}
+
+void gd_probe_reap(pid_t pid)
+{
+	while (pid && waitpid(pid, NULL, 0) < 0 && errno == EINTR)
 		;
-	*probe = (struct gd_probe){ .pid = 0, .control = -1 };
 }

@@ -33,7 +33,13 @@ int gd_probe_start(const struct gd_parts *parts, const char *folder,
 /* Has it follow pid and all that it starts from now on.  0, or -errno and a sentence. */
 int gd_probe_follow(const struct gd_probe *probe, pid_t pid, struct gd_diag *diag);
 
-/* Lets it write what it has and waits for its end; the sampler must have ended before. */
+/*
+ * Lets it write what it has and waits for that; the sampler must have ended before.  Then it detaches,
+ * for which the kernel takes 40 ms and more: pid, not 0, is to be given to gd_probe_reap().
+ */
 void gd_probe_end(struct gd_probe *probe);
+
+/* Waits for the end of a probe's process; pid 0: there is none. */
+void gd_probe_reap(pid_t pid);
 
 #endif
