@@ -39,16 +39,19 @@ static bool is_image(const struct gd_image_map *map)
 			  GD_PIPE_CAPACITY);
 }
 
-/* Without the seals the target could shrink the memfd under us: SIGBUS. */
+/*
+ * Without the seals the target could shrink the memfd under us: SIGBUS.  Writable, as the sampler
+ * writes into it, and as the kernel pins what may be written only.
+ */
 int gd_image_map(int memfd, struct gd_image_map *ret_map)
 {
-	int need = F_SEAL_SHRINK | F_SEAL_GROW;
+	int need = F_SEAL_SHRINK | F_SEAL_GROW, seals = fcntl(memfd, F_GET_SEALS);
 	struct gd_image_map map;
 	struct stat st;
 
 	if (fstat(memfd, &st) != 0)
 		return -errno;
-	if ((uint64_t)st.st_size != GD_IMAGE_BYTES || (fcntl(memfd, F_GET_SEALS) & need) != need)
+	if ((uint64_t)st.st_size != GD_IMAGE_BYTES || seals < 0 || (seals & need) != need)
 		return -EINVAL;
 	map.image = mmap(NULL, GD_IMAGE_BYTES, PROT_READ | PROT_WRITE, MAP_SHARED, memfd, 0);
 	if (map.image == MAP_FAILED)

@@ -130,7 +130,7 @@ static void finish(struct sampler *sampler, struct gd_target **link, bool is_gon
 
 /*
  * Where the slots of its threads are, and memfd, in which they lie.  A probe that is busy or gone
- * costs the classes of blocks.
+ * costs the classes of blocks; a memfd that cannot be sent costs time.
  */
 static void tell_probe(const struct gd_target *target, int memfd)
 {
@@ -140,15 +140,15 @@ static void tell_probe(const struct gd_target *target, int memfd)
 				  .pid = target->pid,
 				  .slot_tls_offset = target->process->slot_tls_offset };
 
-	gd_beside_send(PROBE, &order, sizeof(order), memfd);
+	if (gd_beside_send(PROBE, &order, sizeof(order), memfd) < 0)
+		gd_beside_send(PROBE, &order, sizeof(order), -1);
 }
 
+/* memfd is the caller's to close. */
 static void add_target(struct sampler *sampler, int memfd, int32_t pid)
 {
-	int probes = sampler->is_probed ? fcntl(memfd, F_DUPFD_CLOEXEC, 0) : -1;
 	struct epoll_event event = { .events = EPOLLIN };
 	struct gd_target *target;
-	int err;
 
 	/* After an exec the same process comes again with another image. */
 	for (struct gd_target **link = &sampler->tree.targets; *link;) {
@@ -159,13 +159,10 @@ static void add_target(struct sampler *sampler, int memfd, int32_t pid)
 			link = &(*link)->next;
 		}
 	}
-	err = gd_target_new(memfd, pid, &target);
-	if (!err && sampler->is_probed)
-		tell_probe(target, probes);
-	if (probes >= 0)
-		close(probes);
-	if (err)
+	if (gd_target_new(memfd, pid, &target) != 0)
 		return;
+	if (sampler->is_probed)
+		tell_probe(target, memfd);
 	gd_machine_note(target);
 	gd_kernel_note_totals(target);
 	gd_kernel_note_modules(target);
@@ -247,10 +244,8 @@ static void serve(struct sampler *sampler, int connection)
 	    hello.abi_major == GD_ABI_MAJOR &&
 	    getsockopt(connection, SOL_SOCKET, SO_PEERCRED, &peer, &peer_len) == 0 &&
 	    (peer.uid == geteuid() || peer.uid == 0)) {
-		if (hello.what == GD_HELLO_WATCH && fd >= 0) {
+		if (hello.what == GD_HELLO_WATCH && fd >= 0)
 			add_target(sampler, fd, peer.pid);
-			return;
-		}
 		if (hello.what == GD_HELLO_FLUSH) {
 			reap_targets(sampler);
 			store_all(sampler);
@@ -462,7 +457,7 @@ static void add_first(struct sampler *sampler)
 	struct gd_file_header header;
 
 	if (pread(0, &header, sizeof(header), 0) == (ssize_t)sizeof(header))
-		add_target(sampler, dup(0), header.pid);
+		add_target(sampler, 0, header.pid);
 }
 
 static void prepare_signals(void)

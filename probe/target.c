@@ -40,7 +40,6 @@ int gd_target_new(int memfd, int32_t pid, struct gd_target **ret_target)
 	struct gd_target *target = calloc(1, sizeof(*target));
 	int err = target ? map_image(memfd, target) : -ENOMEM;
 
-	close(memfd);
 	if (err) {
 		free(target);
 		return err;

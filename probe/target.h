@@ -56,8 +56,8 @@ struct gd_target {
 };
 
 /*
- * Maps memfd, checks that it is an image of ours and takes over its writing.  Closes memfd.
- * Returns 0 and a target to be freed by gd_target_free(), or -errno.
+ * Maps memfd, which the caller may close then, checks that it is an image of ours and takes over its
+ * writing.  Returns 0 and a target to be freed by gd_target_free(), or -errno.
  */
 int gd_target_new(int memfd, int32_t pid, struct gd_target **ret_target);
 

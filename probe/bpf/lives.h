@@ -115,7 +115,7 @@ static __always_inline void tell_stack(__u32 image, __u64 stack, __u64 now)
 
 	if (!event)
 		return;
-	event->stack = stack;
+	event->detail = stack;
 	bpf_ringbuf_submit(event, BPF_RB_FORCE_WAKEUP);
 }
 

@@ -7,6 +7,7 @@
 #define GD_BPF_SHARED_H
 
 #include "python_shared.h"
+#include "requests_shared.h"
 #include "slot_shared.h"
 #include <gildiag/recording.h>
 
@@ -93,39 +94,6 @@ struct gd_tgid {
 	uint32_t layout; /* of its Python stacks */
 };
 
-/* What the loader has learnt of a process; tgid 0: nothing is handed on. */
-struct gd_learnt {
-	uint64_t tls_offset; /* where its slots are; 0: not this */
-	uint32_t layout;     /* of its Python stacks; 0: not this */
-	uint32_t tgid;
-};
-
-/* What the loader wants to know of a followed process; tgid 0: nothing. */
-#define GD_WANTED_BYTES 4096 /* at most */
-
-struct gd_wanted {
-	uint64_t address;
-	uint32_t bytes;
-	uint32_t tgid;
-	uint32_t image; /* that it must be, before and afterwards */
-	uint32_t padding;
-};
-
-/* A file that a process has mapped, by the kernel's own numbers, and where its beginning lies. */
-struct gd_mapping {
-	uint64_t inode;
-	uint64_t start;
-	uint32_t device;
-	uint32_t padding;
-};
-
-/* What the loader wants to know of an image: the mapping that begins there, or else that of a file. */
-struct gd_sought {
-	struct gd_mapping mapping; /* start 0: by inode and device */
-	uint32_t image;            /* 0: nothing is sought */
-	uint32_t padding;
-};
-
 struct gd_wait_key {
 	uint32_t image;
 	uint32_t cause;
@@ -178,7 +146,8 @@ struct gd_event {
 	uint32_t is_program; /* the same: it begins to execute one, and was asked for */
 	uint32_t padding;
 	uint64_t now_ns;
-	uint64_t stack;   /* with GD_EVENT_PYTHON_STACK: its key */
+	uint64_t
+		detail; /* GD_EVENT_PYTHON_STACK: its key; GD_EVENT_SLOT_SOUGHT: the slot's since */
 	char command[16]; /* the kernel's short name */
 	struct gd_task task;
 };

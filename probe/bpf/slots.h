@@ -71,13 +71,15 @@ static __always_inline _Bool read_pinned(struct gd_task *rec, struct task_struct
 	return pinned && pinned->slot && pinned->image == rec->image && use_slot(rec, pinned->slot);
 }
 
-static __noinline int seek_pin(const struct gd_task *rec)
+/* since: of the slot that was read, to tell it from others that had the same thread number. */
+static __noinline int seek_pin(const struct gd_task *rec, __u64 since)
 {
 	struct gd_event *event = try_event(GD_EVENT_SLOT_SOUGHT, rec->image, rec->left_ns);
 
 	if (!event)
 		return 0;
 	event->pid = rec->tid;
+	event->detail = since;
 	bpf_ringbuf_submit(event, wake_up());
 	return 0;
 }
@@ -93,7 +95,7 @@ static __always_inline void read_slot(struct gd_task *rec, struct task_struct *t
 	    !use_slot(rec, &slot))
 		find_slot(rec, task);
 	else if (is_worth_a_pin(rec->sums.slots_read))
-		seek_pin(rec);
+		seek_pin(rec, slot.since);
 }
 
 /*

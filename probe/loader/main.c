@@ -55,11 +55,11 @@ static int on_event(void *arg, void *data, size_t size_bytes)
 	if (size_bytes < sizeof(*event))
 		return 0;
 	if (event->what == GD_EVENT_PYTHON_STACK) {
-		gd_python_stacks_note(&probe->stacks, event->image, event->stack);
+		gd_python_stacks_note(&probe->stacks, event->image, event->detail);
 		return 0;
 	}
 	if (event->what == GD_EVENT_SLOT_SOUGHT) {
-		gd_pins_seek(&probe->attached, event->image, event->pid, &probe->pins);
+		gd_pins_seek(&probe->attached, event, &probe->pins);
 		return 0;
 	}
 	gd_books_note(&probe->books, event);
@@ -92,6 +92,7 @@ static void answer(int err, const struct gd_diag *diag)
 static int store(struct probe *probe, bool is_over)
 {
 	gd_attach_poll(&probe->attached);
+	gd_pins_tidy(&probe->attached, &probe->pins);
 	gd_holds_tune(&probe->holds);
 	return gd_probe_file_write(probe->folder,
 				   &(struct gd_probe_sources){ &probe->attached, &probe->books,

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The agent's slots, pinned for the programs in the kernel: they read a slot at each switch, and the
- * memory of another program is dear to read.  Linux 6.13 and later; elsewhere nothing is pinned.
+ * memory of another program is dear to read.  Linux 6.13 and later; where nothing is pinned, and
+ * where one of these fails, slots are read the dear way and nothing is lost.
  */
 #ifndef GD_PINNED_H
 #define GD_PINNED_H
@@ -14,15 +15,21 @@ struct gd_pins {
 	uint64_t threads;      /* whose slots were pinned so far */
 };
 
-/* The agent of a followed process woke.  memfd: its image, the caller's to close; a broken one is left alone. */
+/* The agent of a followed process woke.  memfd: its image, the caller's to close. */
 void gd_pins_add(const struct gd_attached *attached, int32_t pid, int memfd, struct gd_pins *pins);
 
-/* Pins the slot of a thread of a program; tid: in the target's namespace, and if it is ours, too. */
-void gd_pins_seek(const struct gd_attached *attached, uint32_t image, int32_t tid,
+/*
+ * GD_EVENT_SLOT_SOUGHT: pins a thread's slot.  Not in another PID namespace: its number there means
+ * nothing here.
+ */
+void gd_pins_seek(const struct gd_attached *attached, const struct gd_event *event,
 		  struct gd_pins *pins);
 
-/* The program has ended.  The kernel unpins what its threads had. */
+/* The program has ended. */
 void gd_pins_end(struct gd_pins *pins, uint32_t image);
+
+/* Forgets programs that have ended and whose events were lost. */
+void gd_pins_tidy(const struct gd_attached *attached, struct gd_pins *pins);
 
 void gd_pins_free(struct gd_pins *pins);
 

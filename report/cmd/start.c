@@ -152,11 +152,13 @@ int gd_start(const struct gd_command *command, const struct gd_start_how *how, i
 	ret_started->probe = launched.probe;
 	if (!err && !launched.exec_errno)
 		return -1;
-	gd_probe_reap(launched.probe);
+	code = EXIT_CANNOT_START;
 	if (launched.exec_errno)
-		return say_exec_failed(command, words[0], launched.exec_errno);
-	gd_command_fail(command, GD_EXIT_ERROR, &diag);
-	return EXIT_CANNOT_START;
+		code = say_exec_failed(command, words[0], launched.exec_errno);
+	else
+		gd_command_fail(command, GD_EXIT_ERROR, &diag);
+	gd_probe_reap(launched.probe);
+	return code;
 }
 
 int gd_start_finish(const struct gd_started *started)

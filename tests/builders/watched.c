@@ -29,13 +29,20 @@ int gd_watched_memfd(void)
 	return fd;
 }
 
-struct gd_target *gd_watched_new(void)
+struct gd_target *gd_watched_process(int32_t pid)
 {
+	int memfd = gd_watched_memfd();
 	struct gd_target *target;
 
-	if (gd_target_new(gd_watched_memfd(), (int32_t)getpid(), &target) != 0)
+	if (gd_target_new(memfd, pid, &target) != 0)
 		abort();
+	close(memfd);
 	return target;
+}
+
+struct gd_target *gd_watched_new(void)
+{
+	return gd_watched_process((int32_t)getpid());
 }
 
 struct gd_thread *gd_watched_add(struct gd_target *target, uint16_t cause)

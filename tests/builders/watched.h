@@ -11,6 +11,9 @@ int gd_watched_memfd(void);
 /* The same, taken over; for gd_target_free(). */
 struct gd_target *gd_watched_new(void);
 
+/* The same of another process. */
+struct gd_target *gd_watched_process(int32_t pid);
+
 /* A thread that has done this since 0 and was born then. */
 struct gd_thread *gd_watched_add(struct gd_target *target, uint16_t cause);
 

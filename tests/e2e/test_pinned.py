@@ -3,8 +3,10 @@ import os
 import signal
 import socket
 import struct
+import subprocess
 import sys
 import tempfile
+import time
 import unittest
 
 import gildiag
@@ -69,7 +71,7 @@ class Books(unittest.TestCase):
     def assert_pinned(self, report, threads):
         slots = report["probe"]["slots"]
         if kernel_can_pin():
-            self.assertGreaterEqual(slots["pinned"], threads)
+            self.assertEqual(slots["pinned"], threads)
         else:
             self.assertEqual(slots["pinned"], 0)
 
@@ -91,6 +93,31 @@ class Books(unittest.TestCase):
         report = self.watch(FORK)
         self.assert_pinned(report, 4)
         self.assertEqual(self.blocks(report, "sleep"), [OFTEN] * 4)
+
+
+    def test_a_message_that_comes_late_is_not_taken_for_the_program_s_own(self):
+        # The first program's agent hands its slots over, and is another program when that is read.
+        with gildiag.Trial("record") as trial:
+            path = os.path.join(trial.folder, "program.py")
+            with open(path, "w") as file:
+                file.write(FORK)
+            target = trial.start(["sh", "-c", "echo up; read go; exec env %s %s" % (sys.executable, path)],
+                                 "--probe=on", stdin=subprocess.PIPE)
+            self.assertEqual(target.stdout.readline(), b"up\n")
+            sampler = trial.sampler()
+            os.kill(sampler, signal.SIGSTOP)
+            target.stdin.write(b"\n")
+            target.stdin.flush()
+            time.sleep(0.1)
+            os.kill(sampler, signal.SIGCONT)
+            target.communicate(timeout=30)
+            report = trial.json()
+        # What it did before its slots were known has no cause.
+        slept = [t["scheduler"]["causes"] for t in report["threads"] if "sleep" in t["scheduler"]["causes"]]
+        self.assertEqual(len(slept), 4)
+        for causes in slept:
+            others = sum(c["blocks"] for name, c in causes.items() if name not in ("sleep", "no_slot", "child"))
+            self.assertLess(others, 3, causes)
 
 
 class Hostile(unittest.TestCase):

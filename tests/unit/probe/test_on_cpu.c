@@ -47,10 +47,9 @@ static void wait_for_state(pid_t pid, char wanted)
 
 static struct gd_target *watch(pid_t pid)
 {
-	struct gd_target *target;
+	struct gd_target *target = gd_watched_process(pid);
 	struct gd_thread *thread;
 
-	assert_int_equal(gd_target_new(gd_watched_memfd(), pid, &target), 0);
 	thread = gd_watched_add(target, GD_CAUSE_CPU_FREE);
 	thread->tid = pid;
 	return target;
