@@ -54,10 +54,10 @@ GD_ASSERT_SIZE(gd_probed, 200);
 #define GD_PROBED_VERSION(flags) ((flags) >> 16) /* 0x030b for 3.11; 0: not known */
 
 /*
- * Who waits in poll, or reads what may be anything, may wait for an answer or for work: without an
+ * Who reads what may be anything, a pipe for one, may wait for an answer or for work: without an
  * agent nobody knows.  Such a wait stays unseen.
  */
-#define GD_PROBED_IS_DOUBTFUL(cause) ((cause) == GD_CAUSE_POLL || (cause) == GD_CAUSE_OTHER)
+#define GD_PROBED_IS_DOUBTFUL(cause) ((cause) == GD_CAUSE_OTHER)
 
 struct gd_probed_image {
 	uint32_t image;    /* 1 and up */

@@ -50,7 +50,8 @@ static inline _Bool glance_at(const struct gd_task *rec, _Bool is_on_cpu, uint64
 				    .does = is_on_cpu && !rec->on_ns ? GD_DOES_RUN
 								     : does_at(rec, instant_ns),
 				    .cause = gd_has_no_wrapper(rec) ? rec->explained : rec->cause,
-				    .gil = rec->python.gil };
+				    .gil = rec->python.gil,
+				    .operations = rec->operations < 255 ? rec->operations : 255 };
 	return 1;
 }
 

@@ -7,6 +7,7 @@
 #ifndef GD_BPF_KERNEL_TYPES_H
 #define GD_BPF_KERNEL_TYPES_H
 
+#include "kernel_files.h"
 #include <linux/bpf.h>
 
 #pragma clang attribute push(__attribute__((preserve_access_index)), apply_to = record)
@@ -46,19 +47,6 @@ struct sched_entity {
 	__u64 sum_exec_runtime; /* what the thread's CPU clock shows, up to date at its switch */
 };
 
-struct super_block {
-	__u32 s_dev;
-};
-
-struct inode {
-	unsigned long i_ino;
-	struct super_block *i_sb;
-};
-
-struct file {
-	struct inode *f_inode;
-};
-
 struct vm_area_struct {
 	unsigned long vm_start;
 	unsigned long vm_pgoff; /* in the file */
@@ -88,6 +76,7 @@ struct task_struct {
 	struct sched_entity se;
 	struct thread_struct thread;
 	struct mm_struct *mm;
+	struct files_struct *files;
 	struct pid *thread_pid;
 	struct task_struct *group_leader;
 	struct task_struct *real_parent;

@@ -21,7 +21,9 @@ static void adopt(struct gd_task *rec, struct task_struct *task, const struct gd
 	rec->off_ns = rec->left_ns = now;
 	if (rec->state) {
 		rec->object = syscall_of(task);
-		rec->explained = explain(task, rec->object);
+		if (gd_has_roles && waits_on(rec->object) == GD_ON_POLL)
+			read_polled_of(task, first_argument(task), second_argument(task));
+		explain(rec, task, now);
 	}
 }
 

@@ -21,6 +21,19 @@ struct gd_task_sums {
 	struct gd_probed_sums causes[GD_CAUSE_MAX];
 };
 
+/* What a thread's last wait on descriptors was for: they are not looked at at each block. */
+struct gd_task_wait {
+	uint64_t call; /* the system call and its descriptor */
+	uint64_t looked_ns;
+	int64_t credit_ns;       /* time that looking may still take */
+	uint32_t sent, received; /* by all connections that were looked at, modulo 2^32 */
+	uint32_t operations;
+	uint8_t cause;
+	uint8_t is_guess;     /* nothing was outstanding: what it was for shows in what came */
+	uint8_t quiet_was_io; /* it did the last time */
+	uint8_t padding;
+};
+
 /* A time on a CPU: since when, and how long it had one, or was queued for one, before. */
 #define GD_STAYS 8
 
@@ -40,7 +53,7 @@ struct gd_task {
 	uint32_t image;      /* which program of which process; 0: not followed yet */
 	uint32_t tgid;       /* in the outermost namespace */
 	int32_t tid;         /* in its own namespace */
-	uint32_t padding0;
+	uint32_t operations; /* of its open block: that are outstanding outside, at least one */
 	/* On the CPU since on_ns, or off it since off_ns: the other one is 0. */
 	uint64_t on_ns;
 	uint64_t off_ns;
@@ -56,6 +69,7 @@ struct gd_task {
 	uint32_t woken_by;  /* GD_WOKEN_* */
 	uint32_t explained; /* without a wrapper: the GD_CAUSE_* that the system call stands for */
 	uint64_t queued_ns; /* for a CPU, in its whole life */
+	struct gd_task_wait wait;
 	struct gd_task_python python;
 	struct gd_task_sums sums;
 	struct gd_stay stays[GD_STAYS]; /* the last ones, by sums.switches modulo GD_STAYS */
@@ -80,7 +94,7 @@ struct gd_glance {
 	uint8_t does;
 	uint8_t cause; /* GD_CAUSE_* of what it waits for; 0: not known */
 	uint8_t gil;   /* GD_AT_GIL_* */
-	uint8_t padding;
+	uint8_t operations;
 };
 
 #define GD_DOES_RUN   0

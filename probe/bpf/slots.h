@@ -5,6 +5,7 @@
 
 #include "arch_x86_64.h"
 #include "lives.h"
+#include "waits.h"
 
 /* Slots can be pinned (Linux 6.13); else the verifier never sees the table that older kernels refuse. */
 const volatile _Bool gd_has_pinned;
@@ -114,24 +115,11 @@ static __always_inline void read_slot_late(struct gd_task *rec, struct task_stru
 		use_slot(rec, &slot);
 }
 
-/*
- * What a thread waits for that is blocked without a wrapper.  The kernel itself marks who waits for
- * a disk, in whatever system call; a page that had to be read is a wait for a file, too.
- */
-static __always_inline __u32 explain(struct task_struct *task, __u64 number)
-{
-	if (number == GD_NO_SYSCALL || BPF_CORE_READ_BITFIELD(task, in_iowait))
-		return GD_CAUSE_FILE;
-	if (polls_nothing(task, number))
-		return GD_CAUSE_SLEEP;
-	return number < SYSCALLS ? causes_of_syscalls[number] : 0;
-}
-
 /* No wrapper stands here: the registers say which system call it is, the frame pointers where. */
 static __noinline int read_cause(struct gd_task *rec, struct task_struct *task, void *ctx)
 {
 	rec->object = syscall_of(task);
-	rec->explained = explain(task, rec->object);
+	explain(rec, task, rec->left_ns);
 	rec->stack = (__s32)bpf_get_stackid(ctx, &gd_stacks, BPF_F_USER_STACK);
 	if (rec->stack < 0) {
 		rec->stack = -1;

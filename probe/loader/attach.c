@@ -80,7 +80,13 @@ static void ask_for_attaching(struct sched_bpf *skeleton)
 		bpf_program__set_autoattach(others[i], false);
 }
 
-static int load(uint32_t owner, uint32_t ring_bytes, bool has_stacks, bool has_pinned,
+/* What not every kernel has: none says so but by refusing the programs. */
+struct rung {
+	bool has_pinned; /* Linux 6.13 */
+	bool has_roles;  /* bpf_loop(), Linux 5.17; and the types of sockets built in */
+};
+
+static int load(uint32_t owner, uint32_t ring_bytes, bool has_stacks, const struct rung *rung,
 		struct gd_attached *attached)
 {
 	struct sched_bpf *skeleton = sched_bpf__open();
@@ -90,9 +96,10 @@ static int load(uint32_t owner, uint32_t ring_bytes, bool has_stacks, bool has_p
 		return -errno;
 	skeleton->rodata->gd_owner = owner;
 	skeleton->rodata->gd_has_stacks = has_stacks;
-	skeleton->rodata->gd_has_pinned = has_pinned;
+	skeleton->rodata->gd_has_pinned = rung->has_pinned;
+	skeleton->rodata->gd_has_roles = rung->has_roles && has_stacks;
 	skeleton->rodata->gd_marks_are_exact = has_small_pids();
-	bpf_map__set_autocreate(skeleton->maps.gd_pinned_slots, has_pinned);
+	bpf_map__set_autocreate(skeleton->maps.gd_pinned_slots, rung->has_pinned);
 	ask_for_attaching(skeleton);
 	err = make_room(skeleton, ring_bytes, has_stacks);
 	if (!err)
@@ -102,20 +109,20 @@ static int load(uint32_t owner, uint32_t ring_bytes, bool has_stacks, bool has_p
 		return err;
 	}
 	attached->skeleton = skeleton;
-	attached->has_pinned = has_pinned;
+	attached->has_pinned = rung->has_pinned;
 	return 0;
 }
 
 int gd_attach(uint32_t owner, uint32_t ring_bytes, bool has_stacks, ring_buffer_sample_fn on_event,
 	      void *arg, struct gd_attached *ret_attached, struct gd_diag *diag)
 {
+	static const struct rung rungs[] = { { true, true }, { false, true }, { false, false } };
 	struct gd_attached attached = { .cpus = (unsigned int)libbpf_num_possible_cpus() };
-	int err;
+	int err = -EINVAL;
 
 	libbpf_set_print(be_silent);
-	err = load(owner, ring_bytes, has_stacks, true, &attached);
-	if (err && err != -EPERM) /* a kernel that cannot pin says EINVAL or EACCES */
-		err = load(owner, ring_bytes, has_stacks, false, &attached);
+	for (size_t i = 0; err && err != -EPERM && i < sizeof(rungs) / sizeof(rungs[0]); i++)
+		err = load(owner, ring_bytes, has_stacks, &rungs[i], &attached);
 	if (!err)
 		err = make_links(&attached, on_event, arg);
 	if (err) {

@@ -21,7 +21,7 @@ struct gd_attached {
 /*
  * Loads the programs and attaches them.  owner: the uid whose processes may be followed, ~0:
  * anybody's.  ring_bytes: of the buffer for events, a power of two of at least a page.  has_stacks:
- * Python stacks can be walked (gd_follow_layout).  on_event is called by gd_attach_poll().  0, or
+ * processes that no agent is in are looked at; their Python stacks can be walked (gd_follow_layout).  on_event is called by gd_attach_poll().  0, or
  * -errno and a sentence that says which right is missing.
  */
 int gd_attach(uint32_t owner, uint32_t ring_bytes, bool has_stacks, ring_buffer_sample_fn on_event,

@@ -105,7 +105,7 @@ static void add_thread(struct process_picture *process, const struct gd_glance *
 		gd_picture_add_waiting(picture, cause,
 				       is_inside(books, glance) ? GD_CLASS_LOCK_WAIT
 								: gd_picture_class(cause),
-				       1, holds);
+				       glance->operations, holds);
 }
 
 static void store(struct gd_looks *looks)

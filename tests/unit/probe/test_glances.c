@@ -36,6 +36,7 @@ static struct gd_task task_of(const struct row *row)
 {
 	struct gd_task task = { .cause = GD_PROBED_NO_SLOT,
 				.explained = GD_CAUSE_SLEEP,
+				.operations = 300,
 				.image = 3,
 				.tid = 7,
 				.state = row->state,
@@ -63,6 +64,7 @@ static void test_what_a_thread_did(void **state)
 		assert_int_equal(glance.tid, 7);
 		assert_int_equal(glance.cause, GD_CAUSE_SLEEP);
 		assert_int_equal(glance.gil, GD_AT_GIL_HOLDS);
+		assert_int_equal(glance.operations, 255); /* or more */
 	}
 }
 
