@@ -40,31 +40,11 @@ uint64_t gd_attach_count(const struct gd_attached *attached, uint32_t what);
 /* Visits all tasks: follows what was asked for and its threads. */
 int gd_attach_adopt(const struct gd_attached *attached);
 
-/* Reads the memory of a followed process: needs no right to look into it. */
-struct gd_reader {
-	const struct gd_attached *attached;
-	struct bpf_link
-		*link;  /* visits it alone (Linux 6.1); NULL: all tasks are visited each time */
-	int32_t pid;    /* in the namespace of this process */
-	uint32_t tgid;  /* in the outermost namespace; 0: closed */
-	uint32_t image; /* that it must be */
-};
-
-void gd_reader_open(const struct gd_attached *attached, int32_t pid, uint32_t tgid, uint32_t image,
-		    struct gd_reader *ret_reader);
-void gd_reader_close(struct gd_reader *reader);
-
-/* False: it cannot be read, or is not followed (any more) as that image. */
-bool gd_reader_read(const struct gd_reader *reader, uint64_t address, void *buf, size_t size_bytes);
-
-/*
- * Where it has a file mapped: the mapping that begins at sought->start, or with start 0 the first one of
- * that inode and device.  False: there is none, or the kernel cannot ask one process alone (Linux 6.1).
- */
-bool gd_reader_seek(const struct gd_reader *reader, const struct gd_mapping *sought,
-		    struct gd_mapping *ret_mapping);
-
 typedef void gd_attach_row_fn(const void *row, void *arg);
+
+/* Calls visit with each row, of row_bytes, at most a struct gd_task, that an iterator writes.  0 or -errno. */
+int gd_attach_read(const struct bpf_link *link, size_t row_bytes, gd_attach_row_fn *visit,
+		   void *arg);
 
 /* Calls visit with the struct gd_task of each followed thread that lives. */
 int gd_attach_visit(const struct gd_attached *attached, gd_attach_row_fn *visit, void *arg);

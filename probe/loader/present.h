@@ -8,6 +8,7 @@
 
 #include "gils.h"
 #include "python_stacks.h"
+#include "reader.h"
 
 /* For what comes soon, or never: looks for it become rarer. */
 struct gd_patience {
