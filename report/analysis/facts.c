@@ -1,199 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * From the joint picture where somebody looked, else from the threads' sums.  The order in an
- * instant matters: who computes decides, then who waits outside; a wait for another thread never
- * votes, that instant belongs to what the others do.
- */
+/* From what a process did to the numbers that rules are about. */
 #include "facts.h"
+#include "sums.h"
 #include <math.h>
 
 #define YIELD_S        250e-6 /* who sleeps no longer at a time asks again and again */
 #define LOCK_WAITS_MIN 4
-#define START_MAX_S    0.5 /* longer than that, what comes before the first wait is work */
-
-enum instant { COMPUTING, OUTSIDE, CHILD, SLEEPING, LOOP_TIMER, UNKNOWN, IDLE, INSTANTS };
-
-static enum instant kind_of(const struct gd_joint_key *key)
-{
-	if (key->computing || key->starved)
-		return COMPUTING;
-	if (key->outside)
-		return OUTSIDE;
-	if (key->child)
-		return CHILD;
-	if (key->sleeping)
-		return SLEEPING;
-	if (key->loop_timer)
-		return LOOP_TIMER;
-	if (key->unseen)
-		return UNKNOWN;
-	if (key->gil_wait)
-		return COMPUTING; /* it is handed over: somebody is about to */
-	return IDLE;
-}
-
-static double ratio(double part, double whole)
-{
-	return whole > 0 ? part / whole : 0;
-}
-
-/* ---- The picture ----------------------------------------------------------------------------- */
-
-struct sums {
-	double kind_s[INSTANTS];
-	double instants;
-	double running_s, starved_s, wanting_s, gil_running_s;
-	double outside_ops_s, looped_s, files_s, sleepers_s;
-	double gil_held_s, gil_wanted_s, gil_waiters_s, holder_waits_s;
-	double outside_processes_s, computing_processes_s;
-};
-
-static void add_cell(struct sums *sums, const struct gd_joint_model *cell)
-{
-	const struct gd_joint_key *key = &cell->key;
-	enum instant kind = kind_of(key);
-	double s = cell->weight_s;
-
-	sums->kind_s[kind] += s;
-	if (kind != IDLE)
-		sums->instants += (double)cell->instants;
-	if (kind == COMPUTING) {
-		sums->running_s += s * key->computing;
-		sums->starved_s += s * key->starved;
-		sums->wanting_s += s * (key->computing + key->starved);
-		sums->gil_running_s += s * key->gil_computing;
-		sums->computing_processes_s += s * key->computing_processes;
-	} else if (kind == OUTSIDE) {
-		sums->outside_ops_s += s * cell->outside_mean;
-		sums->looped_s += key->looped ? s : 0;
-		sums->outside_processes_s += s * key->outside_processes;
-		sums->files_s += key->file ? s : 0;
-	} else if (kind == SLEEPING) {
-		sums->sleepers_s += s * key->sleeping;
-	}
-	if (kind == IDLE)
-		return;
-	sums->gil_held_s += key->holder != GD_HOLDER_NONE ? s : 0;
-	sums->gil_wanted_s += key->gil_wait ? s : 0;
-	sums->gil_waiters_s += s * cell->gil_wait_mean;
-	sums->holder_waits_s += key->holder == GD_HOLDER_WAITS && key->gil_wait ? s : 0;
-}
-
-/* The start counts only where it is all there is, or too long to be a start. */
-static bool is_start_left_out(const struct gd_process_model *process)
-{
-	double start_s = 0, steady_s = 0;
-
-	for (size_t i = 0; i < process->joint_count; i++)
-		if (process->joints[i].key.phase == GD_PHASE_START)
-			start_s += process->joints[i].weight_s;
-		else
-			steady_s += process->joints[i].weight_s;
-	return start_s <= START_MAX_S && steady_s >= start_s;
-}
-
-/* The CPU that a start took which is left out. */
-static double start_cpu_s(const struct gd_process_model *process)
-{
-	double cpu_s = 0;
-
-	for (size_t i = 0; is_start_left_out(process) && i < process->joint_count; i++)
-		if (process->joints[i].key.phase == GD_PHASE_START)
-			cpu_s += process->joints[i].weight_s * process->joints[i].key.computing;
-	return cpu_s;
-}
-
-/*
- * A thread that was just woken, or preempted by the one that it woke, seems to compute and has no
- * CPU yet.  The CPU clocks know how many threads really ran while some computed.
- */
-static void correct_running(const struct gd_process_model *process, double computing_all_s,
-			    struct sums *sums)
-{
-	struct gd_classes classes = gd_classes_of_process(process);
-	double at_most = ratio(gd_classes_cpu_s(&classes), computing_all_s);
-	double seen = ratio(sums->running_s, sums->kind_s[COMPUTING]);
-
-	if (seen <= 1 || at_most >= seen)
-		return;
-	at_most = fmax(1, at_most);
-	sums->gil_running_s *= at_most / seen;
-	sums->running_s *= at_most / seen;
-}
-
-static struct sums sum_picture(const struct gd_process_model *process)
-{
-	bool skip_start = is_start_left_out(process);
-	double computing_all_s = 0;
-	struct sums sums = { 0 };
-
-	for (size_t i = 0; i < process->joint_count; i++) {
-		const struct gd_joint_model *cell = &process->joints[i];
-
-		computing_all_s += kind_of(&cell->key) == COMPUTING ? cell->weight_s : 0;
-		if (!skip_start || cell->key.phase != GD_PHASE_START)
-			add_cell(&sums, cell);
-	}
-	if (!process->has_no_agent) /* the scheduler's word needs no correction */
-		correct_running(process, computing_all_s, &sums);
-	return sums;
-}
-
-/* ---- Without a picture ----------------------------------------------------------------------- */
-
-static double outside_s(const struct gd_classes *classes)
-{
-	return classes->s[GD_CLASS_IO_WAIT];
-}
-
-/* What was waited for a cause: what was spent on the CPU meanwhile is in the computing. */
-static double off_cpu_s(const struct gd_times *times, enum gd_cause cause)
-{
-	return fmax(0, times->cause_s[cause] - times->cpu_in_s[cause]);
-}
-
-/*
- * Sums cannot tell what happened at once.  Computing is taken to be one after another as far as the
- * run is long enough, waits to fill what is left.
- */
-static struct sums sum_threads(const struct gd_process_model *process)
-{
-	struct gd_classes classes = gd_classes_of_process(process);
-	double wall_s = process->end_s - process->start_s;
-	double cpu_s = gd_classes_cpu_s(&classes) + classes.s[GD_CLASS_NO_CPU];
-	double loop_s = 0, files_s = 0;
-	struct sums sums = { 0 };
-	double left_s, sleep_s;
-
-	for (size_t i = 0; i < process->thread_count; i++) {
-		loop_s += off_cpu_s(&process->threads[i].times, GD_CAUSE_LOOP_TIMER);
-		files_s += off_cpu_s(&process->threads[i].times, GD_CAUSE_FILE);
-	}
-	if (process->has_no_agent && process->scheduled)
-		files_s += process->scheduled->explained_s[GD_CAUSE_FILE];
-	sleep_s = fmax(0, classes.s[GD_CLASS_TIMER_WAIT] - loop_s);
-	sums.kind_s[COMPUTING] = fmin(cpu_s, wall_s);
-	left_s = wall_s - sums.kind_s[COMPUTING];
-	sums.kind_s[OUTSIDE] = fmin(outside_s(&classes), left_s);
-	left_s -= sums.kind_s[OUTSIDE];
-	sums.kind_s[CHILD] = fmin(classes.s[GD_CLASS_CHILD_WAIT], left_s);
-	left_s -= sums.kind_s[CHILD];
-	sums.kind_s[SLEEPING] = fmin(sleep_s, left_s);
-	left_s -= sums.kind_s[SLEEPING];
-	sums.kind_s[LOOP_TIMER] = fmin(loop_s, left_s);
-	left_s -= sums.kind_s[LOOP_TIMER];
-	sums.kind_s[UNKNOWN] = fmin(classes.s[GD_CLASS_UNSEEN], left_s);
-	sums.kind_s[IDLE] = left_s - sums.kind_s[UNKNOWN];
-	sums.running_s = gd_classes_cpu_s(&classes);
-	sums.starved_s = classes.s[GD_CLASS_NO_CPU];
-	sums.wanting_s = cpu_s;
-	sums.gil_running_s = classes.s[GD_CLASS_CPU_GIL];
-	sums.outside_ops_s = outside_s(&classes);
-	sums.files_s = fmin(files_s, sums.kind_s[OUTSIDE]);
-	sums.sleepers_s = sleep_s;
-	sums.gil_held_s = fmin(process->gil_count ? process->gils[0].hold_s : 0, wall_s);
-	return sums;
-}
 
 /* ---- Threads and locks ----------------------------------------------------------------------- */
 
@@ -215,7 +27,8 @@ static double work_s(const struct gd_thread_model *thread)
 {
 	struct gd_classes classes = gd_classes_of(thread);
 
-	return gd_classes_cpu_s(&classes) + outside_s(&classes) + classes.s[GD_CLASS_TIMER_WAIT];
+	return gd_classes_cpu_s(&classes) + gd_sums_outside_s(&classes) +
+	       classes.s[GD_CLASS_TIMER_WAIT];
 }
 
 /* Threads that work as much as any other and are often kept from it by a lock. */
@@ -249,9 +62,9 @@ static void count_contenders(const struct gd_process_model *process, struct gd_f
 		if (work_s(thread) < 0.2 * most_s && (double)thread->times.wakes >= 0.5 * waits)
 			facts->has_coordinator = true;
 	}
-	facts->contenders_wait = ratio(wait_s, facts->active_s);
-	facts->contenders_wake = ratio(wakes, all_waits);
-	facts->others_wake = ratio(others_wake, all_waits);
+	facts->contenders_wait = gd_ratio(wait_s, facts->active_s);
+	facts->contenders_wake = gd_ratio(wakes, all_waits);
+	facts->others_wake = gd_ratio(others_wake, all_waits);
 }
 
 /* A line of the program's own: under a runtime native code is the runtime's. */
@@ -284,7 +97,8 @@ static bool is_held_by_the_program(const struct gd_process_model *process,
 static bool is_held(const struct gd_process_model *process, const struct gd_lock_model *lock,
 		    const struct gd_facts *facts)
 {
-	double given_back = ratio((double)lock->released, (double)(lock->released + lock->posted));
+	double given_back =
+		gd_ratio((double)lock->released, (double)(lock->released + lock->posted));
 	double threads = 0;
 
 	for (size_t i = 0; i < process->thread_count; i++)
@@ -326,14 +140,14 @@ static void find_lock(const struct gd_process_model *process, struct gd_facts *f
 			facts->lock = lock;
 	}
 	if (facts->lock)
-		facts->lock_waiters = ratio(facts->lock->wait_s, facts->active_s);
+		facts->lock_waiters = gd_ratio(facts->lock->wait_s, facts->active_s);
 }
 
 static void gather_threads(const struct gd_process_model *process, struct gd_facts *facts)
 {
 	struct gd_classes classes = gd_classes_of_process(process);
-	double waited_s = outside_s(&classes) + classes.s[GD_CLASS_TIMER_WAIT];
-	double cpu_s = gd_classes_cpu_s(&classes) - start_cpu_s(process);
+	double waited_s = gd_sums_outside_s(&classes) + classes.s[GD_CLASS_TIMER_WAIT];
+	double cpu_s = gd_classes_cpu_s(&classes) - gd_sums_start_cpu_s(process);
 	double yields = 0;
 
 	for (size_t i = 0; i < process->thread_count; i++) {
@@ -346,9 +160,9 @@ static void gather_threads(const struct gd_process_model *process, struct gd_fac
 				facts->operations += fmin((double)times->count[cause],
 							  times->cause_s[cause] / 0.001);
 	}
-	facts->held_waits = ratio(classes.holding_gil_s, waited_s);
+	facts->held_waits = gd_ratio(classes.holding_gil_s, waited_s);
 	facts->wait_per_cpu = cpu_s > 0 ? waited_s / cpu_s : INFINITY;
-	facts->yields_per_s = ratio(yields, facts->wall_s);
+	facts->yields_per_s = gd_ratio(yields, facts->wall_s);
 	count_contenders(process, facts);
 	find_lock(process, facts);
 }
@@ -362,8 +176,8 @@ static void gather_from_outside(const struct gd_process_model *process, struct g
 	facts->from_outside = true;
 	facts->has_family = process->has_family;
 	facts->gil_takes_per_s =
-		process->gil_count ? ratio((double)process->gils[0].takes, facts->active_s) : 0;
-	facts->in_futex = ratio(seen->explained_s[GD_CAUSE_FUTEX], facts->active_s);
+		process->gil_count ? gd_ratio((double)process->gils[0].takes, facts->active_s) : 0;
+	facts->in_futex = gd_ratio(seen->explained_s[GD_CAUSE_FUTEX], facts->active_s);
 	for (unsigned int cause = 0; cause < GD_CAUSE_COUNT; cause++) {
 		blocks += (double)seen->explained_blocks[cause];
 		if (gd_class_of(cause) == GD_CLASS_IO_WAIT ||
@@ -374,7 +188,7 @@ static void gather_from_outside(const struct gd_process_model *process, struct g
 	if (blocks > 0)
 		facts->cpu_per_block_s = facts->computing * facts->active_s / blocks;
 	if (seen->explained_s[GD_CAUSE_SLEEP] < YIELD_S * sleeps)
-		facts->yields_per_s = ratio(sleeps, facts->wall_s);
+		facts->yields_per_s = gd_ratio(sleeps, facts->wall_s);
 }
 
 /* What is read from one pipe comes in the order and at the pace of who writes it. */
@@ -385,16 +199,17 @@ static void gather_descriptors(const struct gd_process_model *process, struct gd
 	for (size_t i = 0; i < process->thread_count; i++) {
 		const struct gd_times *times = &process->threads[i].times;
 
-		pipes_s += off_cpu_s(times, GD_CAUSE_PIPE);
+		pipes_s += gd_sums_off_cpu_s(times, GD_CAUSE_PIPE);
 		file_cpu_s += times->cpu_in_s[GD_CAUSE_FILE];
 		for (unsigned int cause = 0; cause < GD_CAUSE_COUNT; cause++)
-			waited_s += gd_class_of(cause) == GD_CLASS_IO_WAIT ? off_cpu_s(times, cause)
-									   : 0;
+			waited_s += gd_class_of(cause) == GD_CLASS_IO_WAIT
+					    ? gd_sums_off_cpu_s(times, cause)
+					    : 0;
 	}
 	for (size_t i = 0; i < process->pipe_count; i++)
 		longest_s = fmax(longest_s, process->pipes[i].wait_s);
-	facts->stream = ratio(fmin(pipes_s, longest_s), waited_s);
-	facts->file_cpu = ratio(file_cpu_s, facts->active_s);
+	facts->stream = gd_ratio(fmin(pipes_s, longest_s), waited_s);
+	facts->file_cpu = gd_ratio(file_cpu_s, facts->active_s);
 }
 
 /* ---- Processes ------------------------------------------------------------------------------- */
@@ -408,7 +223,7 @@ static void gather_pipes(const struct gd_process_model *process, struct gd_facts
 		facts->pipe_calls += (double)(process->threads[i].times.count[GD_CAUSE_PIPE] +
 					      process->threads[i].times.count[GD_CAUSE_INTERNAL]);
 	facts->cpu_per_pipe_call_s = facts->pipe_calls > 0 ? cpu_s / facts->pipe_calls : INFINITY;
-	facts->pipe_bytes_per_cpu_s = ratio((double)process->pipe_bytes, cpu_s);
+	facts->pipe_bytes_per_cpu_s = gd_ratio((double)process->pipe_bytes, cpu_s);
 }
 
 /* ---- Together -------------------------------------------------------------------------------- */
@@ -422,41 +237,6 @@ static double effective_cpus(const struct gd_process_model *process)
 	return process->cpu_quota > 0 ? fmin(cpus, process->cpu_quota) : cpus;
 }
 
-/* What was done in instants of which the picture knows nothing, by the system calls meanwhile. */
-static enum instant kind_of_cause(unsigned int cause)
-{
-	switch (gd_class_of(cause)) {
-	case GD_CLASS_IO_WAIT:
-		return OUTSIDE;
-	case GD_CLASS_TIMER_WAIT:
-		return SLEEPING;
-	case GD_CLASS_CHILD_WAIT:
-		return CHILD;
-	case GD_CLASS_LOCK_WAIT:
-	case GD_CLASS_IDLE:
-		return IDLE;
-	default:
-		return UNKNOWN; /* a call without a name */
-	}
-}
-
-static void explain_unknown(const struct gd_process_model *process, struct sums *sums)
-{
-	double unknown_s = sums->kind_s[UNKNOWN], all_s = 0;
-
-	for (unsigned int cause = 0; process->scheduled && cause < GD_CAUSE_COUNT; cause++)
-		all_s += process->scheduled->explained_s[cause];
-	for (unsigned int cause = 0; all_s > 0 && cause < GD_CAUSE_COUNT; cause++) {
-		double s = unknown_s * process->scheduled->explained_s[cause] / all_s;
-		enum instant kind = kind_of_cause(cause);
-
-		sums->kind_s[UNKNOWN] -= s;
-		sums->kind_s[kind] += s;
-		sums->outside_ops_s += kind == OUTSIDE ? s : 0;
-		sums->sleepers_s += kind == SLEEPING ? s : 0;
-	}
-}
-
 struct gd_facts gd_facts_gather(const struct gd_process_model *process, bool is_tree,
 				double unfollowed_cpu_s)
 {
@@ -468,45 +248,47 @@ struct gd_facts gd_facts_gather(const struct gd_process_model *process, bool is_
 		.cpus = effective_cpus(process),
 		.is_tree = is_tree,
 	};
-	struct sums sums = facts.has_picture ? sum_picture(process) : sum_threads(process);
+	struct gd_sums sums =
+		facts.has_picture ? gd_sums_of_picture(process) : gd_sums_of_threads(process);
 	double active_s = 0;
 
 	if (facts.has_picture && !process->has_no_agent)
-		explain_unknown(process, &sums); /* else what is known is in the picture */
-	for (unsigned int kind = 0; kind < IDLE; kind++)
+		gd_sums_explain(process, &sums); /* else what is known is in the picture */
+	for (unsigned int kind = 0; kind < GD_INSTANT_IDLE; kind++)
 		active_s += sums.kind_s[kind];
 	facts.active_s = active_s;
-	facts.wall_s = active_s + sums.kind_s[IDLE];
+	facts.wall_s = active_s + sums.kind_s[GD_INSTANT_IDLE];
 	facts.instants = sums.instants;
-	facts.idle = ratio(sums.kind_s[IDLE], facts.wall_s);
-	facts.computing = ratio(sums.kind_s[COMPUTING], active_s);
-	facts.outside = ratio(sums.kind_s[OUTSIDE], active_s);
-	facts.child = ratio(sums.kind_s[CHILD], active_s);
-	facts.sleeping = ratio(sums.kind_s[SLEEPING], active_s);
-	facts.loop_timer = ratio(sums.kind_s[LOOP_TIMER], active_s);
-	facts.unknown = ratio(sums.kind_s[UNKNOWN], active_s);
-	facts.gil_share = ratio(sums.gil_running_s, sums.running_s);
-	facts.running = ratio(sums.running_s, sums.kind_s[COMPUTING]);
-	facts.wanting = ratio(sums.wanting_s, sums.kind_s[COMPUTING]);
-	facts.starved = ratio(sums.starved_s, sums.wanting_s);
-	facts.gil_held = ratio(sums.gil_held_s, active_s);
-	facts.gil_wanted = ratio(sums.gil_wanted_s, active_s);
-	facts.gil_waiters = ratio(sums.gil_waiters_s, active_s);
-	facts.overlap = ratio(sums.outside_ops_s, sums.kind_s[OUTSIDE]);
-	facts.sleepers = ratio(sums.sleepers_s, sums.kind_s[SLEEPING]);
-	facts.looped = ratio(sums.looped_s, sums.kind_s[OUTSIDE]);
-	facts.files = ratio(sums.files_s, sums.kind_s[OUTSIDE]);
-	facts.holder_waits = ratio(sums.holder_waits_s, active_s);
+	facts.idle = gd_ratio(sums.kind_s[GD_INSTANT_IDLE], facts.wall_s);
+	facts.computing = gd_ratio(sums.kind_s[GD_INSTANT_COMPUTING], active_s);
+	facts.outside = gd_ratio(sums.kind_s[GD_INSTANT_OUTSIDE], active_s);
+	facts.child = gd_ratio(sums.kind_s[GD_INSTANT_CHILD], active_s);
+	facts.sleeping = gd_ratio(sums.kind_s[GD_INSTANT_SLEEPING], active_s);
+	facts.loop_timer = gd_ratio(sums.kind_s[GD_INSTANT_LOOP_TIMER], active_s);
+	facts.unknown = gd_ratio(sums.kind_s[GD_INSTANT_UNKNOWN], active_s);
+	facts.gil_share = gd_ratio(sums.gil_running_s, sums.running_s);
+	facts.running = gd_ratio(sums.running_s, sums.kind_s[GD_INSTANT_COMPUTING]);
+	facts.wanting = gd_ratio(sums.wanting_s, sums.kind_s[GD_INSTANT_COMPUTING]);
+	facts.starved = gd_ratio(sums.starved_s, sums.wanting_s);
+	facts.gil_held = gd_ratio(sums.gil_held_s, active_s);
+	facts.gil_wanted = gd_ratio(sums.gil_wanted_s, active_s);
+	facts.gil_waiters = gd_ratio(sums.gil_waiters_s, active_s);
+	facts.overlap = gd_ratio(sums.outside_ops_s, sums.kind_s[GD_INSTANT_OUTSIDE]);
+	facts.sleepers = gd_ratio(sums.sleepers_s, sums.kind_s[GD_INSTANT_SLEEPING]);
+	facts.looped = gd_ratio(sums.looped_s, sums.kind_s[GD_INSTANT_OUTSIDE]);
+	facts.files = gd_ratio(sums.files_s, sums.kind_s[GD_INSTANT_OUTSIDE]);
+	facts.holder_waits = gd_ratio(sums.holder_waits_s, active_s);
 	gather_threads(process, &facts);
 	if (process->has_no_agent && process->scheduled)
 		gather_from_outside(process, &facts);
 	gather_descriptors(process, &facts);
 	if (is_tree) {
-		facts.outside_processes = ratio(sums.outside_processes_s, sums.kind_s[OUTSIDE]);
+		facts.outside_processes =
+			gd_ratio(sums.outside_processes_s, sums.kind_s[GD_INSTANT_OUTSIDE]);
 		facts.computing_processes =
-			ratio(sums.computing_processes_s, sums.kind_s[COMPUTING]);
+			gd_ratio(sums.computing_processes_s, sums.kind_s[GD_INSTANT_COMPUTING]);
 		gather_pipes(process, &facts);
 	}
-	facts.unfollowed = ratio(unfollowed_cpu_s, process->end_s - process->start_s);
+	facts.unfollowed = gd_ratio(unfollowed_cpu_s, process->end_s - process->start_s);
 	return facts;
 }

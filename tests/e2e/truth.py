@@ -129,9 +129,9 @@ class Table:
 
 
 def check_proofs(said):
-    """Each rule of verdict.c names the row that proves it and the one that flips it."""
+    """Each rule of rules.c names the row that proves it and the one that flips it."""
     wrong, checked = [], 0
-    with open(os.path.join(gildiag.ROOT, "report", "analysis", "verdict.c")) as source:
+    with open(os.path.join(gildiag.ROOT, "report", "analysis", "rules.c")) as source:
         rules = re.findall(r'/\* proved by (\S+), flipped by (\S+) \*/\s*{ "(\S+)",', source.read())
     for proof, flip, rule in rules:
         if proof in said and flip in said:
