@@ -51,6 +51,7 @@ static inline _Bool glance_at(const struct gd_task *rec, _Bool is_on_cpu, uint64
 								     : does_at(rec, instant_ns),
 				    .cause = gd_has_no_wrapper(rec) ? rec->explained : rec->cause,
 				    .gil = rec->python.gil,
+				    .set = gd_has_no_wrapper(rec) ? rec->set : 0,
 				    .operations = rec->operations < 255 ? rec->operations : 255 };
 	return 1;
 }

@@ -35,6 +35,18 @@ struct file {
 	struct path f_path;
 	struct inode *f_inode;
 	void *private_data;
+	struct {
+		struct {
+			long counter; /* less one */
+		} refcnt;
+	} f_ref;
+};
+
+/* Before Linux 6.13. */
+struct file___counted {
+	struct {
+		long counter;
+	} f_count;
 };
 
 struct fdtable {
@@ -56,11 +68,14 @@ struct sock_common {
 struct sock {
 	struct sock_common __sk_common;
 	__u32 sk_max_ack_backlog; /* of the listener, also where it came from one */
+	unsigned char sk_userlocks;
 	unsigned short sk_protocol;
+	struct socket *sk_socket;
 };
 
 struct socket {
 	short type;
+	struct file *file;
 	struct sock *sk;
 };
 
@@ -84,7 +99,7 @@ struct tcp_sock {
 	struct inet_connection_sock inet_conn;
 	__u32 lsndtime; /* jiffies when data was last sent */
 	__u32 packets_out;
-	__u32 write_seq;
+	__u32 snd_wl1; /* sequence number of what last told of the window */
 	__u32 rcv_nxt;
 };
 
@@ -103,17 +118,28 @@ struct rb_root_cached {
 	struct rb_root rb_root;
 };
 
+struct list_head {
+	struct list_head *next;
+};
+
 struct eventpoll {
-	struct rb_root_cached rbr; /* of struct epitem */
+	struct rb_root_cached rbr; /* of struct epitem, which begins with its node */
+	struct list_head rdllist;  /* of those that are ready, by rdllink */
 };
 
 struct epoll_filefd {
 	struct file *file;
+	int fd;
+};
+
+struct epoll_event {
+	__u32 events;
 };
 
 struct epitem {
-	struct rb_node rbn; /* it begins with that */
+	struct list_head rdllink;
 	struct epoll_filefd ffd;
+	struct epoll_event event;
 };
 
 #pragma clang attribute pop

@@ -9,6 +9,7 @@
 #include "python_shared.h"
 #include "requests_shared.h"
 #include "slot_shared.h"
+#include "waits_shared.h"
 #include <gildiag/recording.h>
 
 /* What a thread did; the recording has no room for zeros, the kernel none for rows that come. */
@@ -19,19 +20,6 @@ struct gd_task_sums {
 	uint64_t switches; /* off the CPU */
 	uint64_t slots_read;
 	struct gd_probed_sums causes[GD_CAUSE_MAX];
-};
-
-/* What a thread's last wait on descriptors was for: they are not looked at at each block. */
-struct gd_task_wait {
-	uint64_t call; /* the system call and its descriptor */
-	uint64_t looked_ns;
-	int64_t credit_ns;       /* time that looking may still take */
-	uint32_t sent, received; /* by all connections that were looked at, modulo 2^32 */
-	uint32_t operations;
-	uint8_t cause;
-	uint8_t is_guess;     /* nothing was outstanding: what it was for shows in what came */
-	uint8_t quiet_was_io; /* it did the last time */
-	uint8_t padding;
 };
 
 /* A time on a CPU: since when, and how long it had one, or was queued for one, before. */
@@ -68,6 +56,8 @@ struct gd_task {
 	uint32_t waker;     /* tid of the same process, or 0 */
 	uint32_t woken_by;  /* GD_WOKEN_* */
 	uint32_t explained; /* without a wrapper: the GD_CAUSE_* that the system call stands for */
+	uint32_t set;       /* of that call: a number of the epoll set; 0: none */
+	uint32_t padding;
 	uint64_t queued_ns; /* for a CPU, in its whole life */
 	struct gd_task_wait wait;
 	struct gd_task_python python;
@@ -95,6 +85,7 @@ struct gd_glance {
 	uint8_t cause; /* GD_CAUSE_* of what it waits for; 0: not known */
 	uint8_t gil;   /* GD_AT_GIL_* */
 	uint8_t operations;
+	uint32_t set; /* the epoll set that it waits on; 0: none */
 };
 
 #define GD_DOES_RUN   0

@@ -67,6 +67,8 @@ static __always_inline void enter_cpu(struct gd_task *rec, __u64 now)
 	begin_stay(rec, now);
 	if (!off_ns)
 		return;
+	if (gd_has_roles && rec->wait.was != GD_WAS_ELSE)
+		end_wait(rec, now);
 	if (!rec->state) {
 		sums->preempted_ns += now - off_ns;
 		return;

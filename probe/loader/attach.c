@@ -116,7 +116,9 @@ static int load(uint32_t owner, uint32_t ring_bytes, bool has_stacks, const stru
 int gd_attach(uint32_t owner, uint32_t ring_bytes, bool has_stacks, ring_buffer_sample_fn on_event,
 	      void *arg, struct gd_attached *ret_attached, struct gd_diag *diag)
 {
-	static const struct rung rungs[] = { { true, true }, { false, true }, { false, false } };
+	static const struct rung rungs[] = {
+		{ true, true }, { false, true }, { true, false }, { false, false }
+	};
 	struct gd_attached attached = { .cpus = (unsigned int)libbpf_num_possible_cpus() };
 	int err = -EINVAL;
 

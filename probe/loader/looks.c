@@ -14,11 +14,14 @@
 #define LATE_NS         (1 * MS) /* what a thread did longer ago the kernel has forgotten */
 
 #define PICTURES_MAX 4096
+#define SETS_MAX     8
 
 /* Of one process. */
 struct process_picture {
 	uint32_t image;
-	int32_t holder; /* of the GIL, if nobody has touched it; 0: somebody has */
+	int32_t holder;          /* of the GIL, if nobody has touched it; 0: somebody has */
+	uint32_t sets[SETS_MAX]; /* epoll sets that were counted */
+	uint32_t set_count;
 	struct gd_picture picture;
 };
 
@@ -86,6 +89,27 @@ static bool is_named(uint8_t cause)
 	return cause > GD_CAUSE_CPU_FREE && cause < GD_CAUSE_COUNT && !GD_PROBED_IS_DOUBTFUL(cause);
 }
 
+/* Several threads that wait on one set wait for the same answers. */
+static bool is_counted(struct process_picture *process, uint32_t set)
+{
+	for (uint32_t i = 0; set && i < process->set_count; i++)
+		if (process->sets[i] == set)
+			return true;
+	if (set && process->set_count < SETS_MAX)
+		process->sets[process->set_count++] = set;
+	return false;
+}
+
+static uint8_t class_of(struct process_picture *process, const struct gd_glance *glance,
+			uint8_t cause, const struct gd_books *books)
+{
+	if (is_inside(books, glance))
+		return GD_CLASS_LOCK_WAIT;
+	if (cause == GD_CAUSE_POLL && is_counted(process, glance->set))
+		return GD_CLASS_IDLE;
+	return gd_picture_class(cause);
+}
+
 static void add_thread(struct process_picture *process, const struct gd_glance *glance,
 		       const struct gd_books *books)
 {
@@ -102,9 +126,7 @@ static void add_thread(struct process_picture *process, const struct gd_glance *
 	else if (!is_named(cause))
 		gd_picture_add_computing(picture, GD_BLOCKED, holds, holds);
 	else
-		gd_picture_add_waiting(picture, cause,
-				       is_inside(books, glance) ? GD_CLASS_LOCK_WAIT
-								: gd_picture_class(cause),
+		gd_picture_add_waiting(picture, cause, class_of(process, glance, cause, books),
 				       glance->operations, holds);
 }
 
