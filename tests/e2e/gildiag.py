@@ -23,7 +23,8 @@ BEHAVIOUR = os.path.join(BUILD, "tests", "programs")
 PROGRAM_SOURCES = os.path.join(ROOT, "tests", "programs")
 FORMS = ("run", "raw")
 
-# A shell's background job begins with these ignored, and would hand that on to all programs.
+# A shell's background job, or nohup's, begins with these ignored, and would hand that on to all programs.
+signal.signal(signal.SIGHUP, signal.SIG_DFL)
 signal.signal(signal.SIGINT, signal.default_int_handler)
 signal.signal(signal.SIGQUIT, signal.SIG_DFL)
 
