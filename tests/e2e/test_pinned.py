@@ -12,6 +12,8 @@ import unittest
 import gildiag
 import probe
 
+ALONE = True
+
 OFTEN = 60  # blocks of 5 ms: far more than it takes to be worth a pin, and longer than until it is there
 
 # Each of three threads blocks OFTEN times, half of that for each cause.
@@ -71,7 +73,7 @@ class Books(unittest.TestCase):
     def assert_pinned(self, report, threads):
         slots = report["probe"]["slots"]
         if kernel_can_pin():
-            self.assertEqual(slots["pinned"], threads)
+            self.assertGreaterEqual(slots["pinned"], threads)  # one more, where others press
         else:
             self.assertEqual(slots["pinned"], 0)
 
