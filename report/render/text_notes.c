@@ -94,9 +94,12 @@ static void print_process(const struct gd_page *page, const struct gd_analysis *
 	gd_page_wrap(page, line, 8);
 }
 
+#define COMPARABLE_S 1e-3
+
 /* Two sources that know nothing of each other, side by side. */
 static void print_crosscheck(const struct gd_page *page, const struct gd_crosscheck *check)
 {
+	double its_wait_s = check->blocked_s + check->delay_s + check->preempted_s;
 	char ours[24], its[24], queued[24], line[320];
 	int n;
 
@@ -105,10 +108,13 @@ static void print_crosscheck(const struct gd_page *page, const struct gd_crossch
 	n = snprintf(line, sizeof(line), "%llu switches, %s queued for a CPU",
 		     (unsigned long long)check->switches, gd_page_time(check->queued_s, queued));
 	if (!isnan(check->apart))
-		snprintf(line + n, sizeof(line) - (size_t)n,
-			 "; waits %s by it, %s by the agent (%.2f %% apart)",
-			 gd_page_time(check->blocked_s + check->delay_s + check->preempted_s, its),
-			 gd_page_time(check->agent_wait_s, ours), 100 * check->apart);
+		n += snprintf(line + n, sizeof(line) - (size_t)n,
+			      "; waits %s by it, %s by the agent", gd_page_time(its_wait_s, its),
+			      gd_page_time(check->agent_wait_s, ours));
+	/* A single wait of some microseconds that found a CPU at once is all of a smaller sum. */
+	if (fmax(its_wait_s, check->agent_wait_s) >= COMPARABLE_S)
+		snprintf(line + n, sizeof(line) - (size_t)n, " (%.2f %% apart)",
+			 100 * check->apart);
 	n = (int)strlen(line);
 	if (check->agent_holds && !check->sees_holds)
 		snprintf(line + n, sizeof(line) - (size_t)n, "; holds by the agent alone");
