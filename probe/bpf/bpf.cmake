@@ -46,6 +46,9 @@ function(gd_bpf_skeleton target source)
     COMMAND sh -c "\"$0\" gen skeleton \"$1\" name \"$2\" >\"$3\"" ${GD_BPFTOOL} ${object}
       ${name}_bpf ${header}
     DEPENDS ${object} COMMENT "skeleton ${name}" VERBATIM)
+  # Before anything of the target is compiled, also where an older one is there.
+  add_custom_target(${target}_${name}_skeleton DEPENDS ${header})
+  add_dependencies(${target} ${target}_${name}_skeleton)
   target_sources(${target} PRIVATE ${header})
   target_include_directories(${target} PRIVATE ${CMAKE_CURRENT_BINARY_DIR})
 endfunction()
