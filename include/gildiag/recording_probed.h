@@ -41,10 +41,9 @@ struct gd_probed {
 	/* Blocks by what for that are too little of the whole for a row: the threads' sums have them. */
 	uint64_t small_waits; /* that there were rows for */
 	uint64_t small_waits_ns;
-	uint64_t looks;      /* joint instants taken: GD_SECTION_JOINT */
-	uint64_t sees_holds; /* the agent tells when holds end: GD_SECTION_PROBED_HOLDS */
-	uint64_t
-		slots_pinned; /* of threads, so that reading one is cheap; 0: the kernel pins none */
+	uint64_t looks;        /* joint instants taken: GD_SECTION_JOINT */
+	uint64_t sees_holds;   /* the agent tells when holds end: GD_SECTION_PROBED_HOLDS */
+	uint64_t slots_pinned; /* so that reading one is cheap; 0: the kernel pins none */
 };
 GD_ASSERT_SIZE(gd_probed, 200);
 

@@ -92,6 +92,11 @@ __noinline int gd_add_file(struct descriptors *found, __u64 file, __u64 files, _
 	return 0;
 }
 
+static __always_inline _Bool has_clients(const __u32 *roles)
+{
+	return roles[GD_ROLE_CLIENT] || roles[GD_ROLE_QUIET] || roles[GD_ROLE_ASKING];
+}
+
 static __always_inline void push(struct descriptors *found, struct rb_node *node)
 {
 	if (node && found->depth < DEPTH)

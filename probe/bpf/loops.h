@@ -90,8 +90,7 @@ static __always_inline void end_wait(struct gd_task *rec, __u64 now)
 	roles = found->roles;
 	for (int role = 0; role < ROLES; role++)
 		ready += roles[role];
-	note_end(&rec->wait, ready != 0,
-		 roles[GD_ROLE_CLIENT] || roles[GD_ROLE_QUIET] || roles[GD_ROLE_ASKING], now);
+	note_end(&rec->wait, ready != 0, has_clients(roles), now);
 }
 
 #endif

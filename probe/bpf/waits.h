@@ -27,7 +27,7 @@ static __always_inline __u8 cause_of_one(const __u32 *roles, _Bool is_input)
 		return is_input ? GD_CAUSE_ACCEPT : GD_CAUSE_SEND;
 	if (roles[GD_ROLE_ACCEPTED])
 		return is_input ? GD_CAUSE_SERVE : GD_CAUSE_SEND;
-	if (roles[GD_ROLE_CLIENT] || roles[GD_ROLE_QUIET] || roles[GD_ROLE_ASKING])
+	if (has_clients(roles))
 		return is_input ? GD_CAUSE_RECV : GD_CAUSE_SEND;
 	if (!is_input)
 		return GD_CAUSE_OTHER;
@@ -42,7 +42,7 @@ static __always_inline __u8 cause_of_polled(const __u32 *roles, _Bool ends)
 {
 	if (roles[GD_ROLE_LISTENER] || roles[GD_ROLE_ACCEPTED])
 		return GD_CAUSE_SERVE;
-	if (roles[GD_ROLE_CLIENT] || roles[GD_ROLE_QUIET] || roles[GD_ROLE_ASKING])
+	if (has_clients(roles))
 		return GD_CAUSE_POLL;
 	return roles[GD_ROLE_CHILD]          ? GD_CAUSE_CHILD
 	       : roles[GD_ROLE_TTY]          ? GD_CAUSE_TTY
@@ -52,11 +52,11 @@ static __always_inline __u8 cause_of_polled(const __u32 *roles, _Bool ends)
 
 /* ---- A block --------------------------------------------------------------------------------- */
 
-static __noinline int look(struct gd_task *rec, struct task_struct *task, __u32 whose, __u64 now)
+static __noinline int look(struct gd_task *rec, struct task_struct *task, enum gd_waits_on on,
+			   __u32 whose, __u64 now)
 {
 	__u64 first = first_argument(task), second = second_argument(task);
 	struct descriptors *found = descriptors_of(whose);
-	enum gd_waits_on on = waits_on(rec->object);
 	_Bool ends = has_timeout(task, rec->object);
 	struct gd_task_wait *wait = &rec->wait;
 	struct visitor visitor;
@@ -106,12 +106,11 @@ static __always_inline _Bool begin_look(struct descriptors *found, __u64 now)
 }
 
 static __always_inline void look_if_affordable(struct gd_task *rec, struct task_struct *task,
-					       __u64 now)
+					       enum gd_waits_on on, __u64 now)
 {
 	__u64 call = rec->object << 32 | (__u32)first_argument(task), began_ns;
 	_Bool is_own = task == bpf_get_current_task_btf(), is_same = rec->wait.call == call;
 	struct descriptors *found = descriptors_of(OWN_LOOK);
-	enum gd_waits_on on = waits_on(rec->object);
 	struct gd_task_wait *wait = &rec->wait;
 
 	if (!found || (is_same && now - wait->looked_ns < KEPT_NS &&
@@ -124,10 +123,10 @@ static __always_inline void look_if_affordable(struct gd_task *rec, struct task_
 	wait->was = GD_WAS_ELSE;
 	wait->looked_ns = now;
 	if (!is_own) {
-		look(rec, task, OTHER_LOOK, now);
+		look(rec, task, on, OTHER_LOOK, now);
 	} else if (begin_look(found, now)) {
 		began_ns = bpf_ktime_get_ns();
-		look(rec, task, OWN_LOOK, now);
+		look(rec, task, on, OWN_LOOK, now);
 		found->credit_ns -= bpf_ktime_get_ns() - began_ns;
 	}
 }
@@ -138,6 +137,7 @@ static __always_inline void look_if_affordable(struct gd_task *rec, struct task_
  */
 static __noinline int explain(struct gd_task *rec, struct task_struct *task, __u64 now)
 {
+	enum gd_waits_on on = waits_on(rec->object);
 	__u64 number = rec->object;
 
 	rec->operations = 1;
@@ -146,8 +146,8 @@ static __noinline int explain(struct gd_task *rec, struct task_struct *task, __u
 		rec->explained = GD_CAUSE_FILE;
 	} else if (polls_nothing(task, number)) {
 		rec->explained = GD_CAUSE_SLEEP;
-	} else if (gd_has_roles && waits_on(number) != GD_ON_NOTHING) {
-		look_if_affordable(rec, task, now);
+	} else if (gd_has_roles && on != GD_ON_NOTHING) {
+		look_if_affordable(rec, task, on, now);
 		rec->explained = rec->wait.cause;
 		rec->operations = rec->wait.operations;
 		rec->set = (__u32)(rec->wait.set >> 4);

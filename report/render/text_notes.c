@@ -8,6 +8,8 @@
 #include <math.h>
 #include <string.h>
 
+#define COMPARABLE_S 1e-3 /* of waits: below, how far two sources are apart says nothing */
+
 static void print_evidence(const struct gd_page *page, const char *title,
 			   const struct gd_reason *reasons, size_t count)
 {
@@ -93,8 +95,6 @@ static void print_process(const struct gd_page *page, const struct gd_analysis *
 	fputs("watched ", page->out);
 	gd_page_wrap(page, line, 8);
 }
-
-#define COMPARABLE_S 1e-3
 
 /* Two sources that know nothing of each other, side by side. */
 static void print_crosscheck(const struct gd_page *page, const struct gd_crosscheck *check)

@@ -96,7 +96,6 @@ class Books(unittest.TestCase):
         self.assert_pinned(report, 4)
         self.assertEqual(self.blocks(report, "sleep"), [OFTEN] * 4)
 
-
     def test_a_message_that_comes_late_is_not_taken_for_the_program_s_own(self):
         # The first program's agent hands its slots over, and is another program when that is read.
         with gildiag.Trial("record") as trial:
@@ -144,8 +143,7 @@ class Hostile(unittest.TestCase):
                         self.send(one, target, fd)
                         os.close(fd)
                 one.store()
-                # One is kept until a thread of the program is worth a pin.
-                self.assertLessEqual(len(os.listdir("/proc/%d/fd" % one.pid)), before + 1)
+                self.assertEqual(len(os.listdir("/proc/%d/fd" % one.pid)), before)
         finally:
             os.kill(target, signal.SIGKILL)
             os.waitpid(target, 0)
